@@ -1,1 +1,2 @@
-var app = Microsoft.AspNetCore.Builder.WebApplication.Create(args); app.Run();
+var app = Microsoft.AspNetCore.Builder.WebApplication.Create(args);
+app.Run();

@@ -1,0 +1,104 @@
+using System.Text.Json;
+using CodeLab.BuildingBlocks.Results;
+using CodeLab.Protocol.Frames;
+using CodeLab.Protocol.Hub;
+using CodeLab.Protocol.Rest;
+using MediatR;
+
+namespace CodeLab.Modules.Agent.Sessions;
+
+/// <summary>Who sends an input, as the door established it; never taken from a body.</summary>
+/// <param name="UserId">The signed-in user.</param>
+/// <param name="Door"><c>hub</c>, <c>socket</c>, <c>rest</c> or <c>dashboard</c>.</param>
+/// <param name="ConnectionId">Live connection, or null for REST.</param>
+public sealed record SessionCaller(string UserId, string Door, string? ConnectionId = null);
+
+/// <summary>
+/// Something a person or client says to a session. The answer comes once it is committed (security.md G5). A session of somebody else
+/// and one that does not exist are the same <c>SESSION_NOT_FOUND</c>.
+/// </summary>
+/// <param name="Caller">Who.</param>
+/// <param name="SessionId">The session, 1 to 64 characters of <c>[A-Za-z0-9_.-]</c>.</param>
+/// <param name="Input">What.</param>
+public sealed record AcceptInputCommand(SessionCaller Caller, string SessionId, SessionInput Input) : IRequest<Result<InputAck>>;
+
+/// <summary>The inputs a session takes.</summary>
+public abstract record SessionInput
+{
+    private SessionInput() { }
+
+    /// <summary>A person's message; creates the session when it is new.</summary>
+    public sealed record Message(
+        string? MessageId,
+        string Content,
+        string? Agent,
+        string? Model,
+        IReadOnlyList<MessageAttachment>? Attachments
+    ) : SessionInput;
+
+    /// <summary>What a tool answered. <paramref name="ImpliesApproval"/>: a v1 client that approved locally (security.md §8.3).</summary>
+    public sealed record ToolResult(string CallId, JsonElement? Result, string? Error, string? ErrorCode, bool ImpliesApproval = false)
+        : SessionInput;
+
+    /// <summary>A decision on a waiting call: <c>approve</c>, <c>edit</c> or <c>reject</c>.</summary>
+    public sealed record Decision(string CallId, string Verdict, JsonElement? ModifiedArguments, string? Feedback, bool Remember)
+        : SessionInput;
+
+    /// <summary>Another agent, and perhaps a text for it.</summary>
+    public sealed record Switch(string Agent, string? Content, string? Reason) : SessionInput;
+
+    /// <summary>Files kept in context: <c>add_file</c>, <c>remove_file</c>, <c>clear</c>.</summary>
+    public sealed record Context(string Action, ContextFile? File) : SessionInput;
+
+    /// <summary>Stop the running turn.</summary>
+    public sealed record Cancel : SessionInput;
+}
+
+/// <summary>
+/// Attaches a live connection. The answer holds every durable frame after <c>last_seq</c> up to a point in the log; frames published
+/// after that point follow. A door therefore collects published frames from before it sends this, and drops those the answer covers.
+/// </summary>
+public sealed record AttachSessionCommand(SessionCaller Caller, AttachRequest Request) : IRequest<Result<AttachResponse>>;
+
+/// <summary>A connection left a session (or, without a session, all of them).</summary>
+public sealed record DetachSessionCommand(SessionCaller Caller, string? SessionId) : IRequest<Unit>;
+
+/// <summary>Makes a session; <c>SESSION_EXISTS</c> (409) when the id is taken.</summary>
+public sealed record CreateSessionCommand(SessionCaller Caller, CreateSessionBody Body) : IRequest<Result<SessionInfo>>;
+
+/// <summary>Changes title, description or model.</summary>
+public sealed record UpdateSessionCommand(SessionCaller Caller, string SessionId, UpdateSessionBody Body) : IRequest<Result<SessionInfo>>;
+
+/// <summary>Deletes a session softly; a running turn is cancelled. A repeated delete is <c>SESSION_NOT_FOUND</c>.</summary>
+public sealed record DeleteSessionCommand(SessionCaller Caller, string SessionId) : IRequest<Result<Unit>>;
+
+/// <summary>One session.</summary>
+public sealed record GetSessionQuery(SessionCaller Caller, string SessionId) : IRequest<Result<SessionInfo>>;
+
+/// <summary>The caller's sessions, newest activity first.</summary>
+/// <param name="Caller">Who.</param>
+/// <param name="Limit">1 to 1,000.</param>
+/// <param name="Offset">From 0.</param>
+/// <param name="ActiveOnly">Leave deleted ones out.</param>
+public sealed record ListSessionsQuery(SessionCaller Caller, int Limit, int Offset, bool ActiveOnly) : IRequest<Result<SessionList>>;
+
+/// <summary>Messages and agent switches, read from the log.</summary>
+/// <param name="Caller">Who.</param>
+/// <param name="SessionId">The session.</param>
+/// <param name="Limit">Most messages; null = all.</param>
+/// <param name="Offset">Messages to skip.</param>
+public sealed record GetHistoryQuery(SessionCaller Caller, string SessionId, int? Limit, int Offset) : IRequest<Result<SessionHistory>>;
+
+/// <summary>Approvals that wait in a session.</summary>
+public sealed record GetPendingApprovalsQuery(SessionCaller Caller, string SessionId) : IRequest<Result<PendingApprovalList>>;
+
+/// <summary>Current agent and switches of a session.</summary>
+public sealed record GetCurrentAgentQuery(SessionCaller Caller, string SessionId) : IRequest<Result<CurrentAgentInfo>>;
+
+/// <summary>
+/// A frame for everybody attached to a session. Told in order, one at a time a session; durable frames only after their commit.
+/// </summary>
+public sealed record SessionFramePublished(SessionFrame Frame) : INotification;
+
+/// <summary>Everything attached to a session must let go of it: it was deleted, or another node took it over.</summary>
+public sealed record SessionClosed(string SessionId, string Reason) : INotification;

@@ -1,0 +1,21 @@
+using MediatR;
+
+namespace CodeLab.Modules.Auth.Users;
+
+/// <summary>Asks for a user; the answer is null when there is none or it is disabled.</summary>
+/// <param name="UserId">Id of the user (claim <c>sub</c>).</param>
+public sealed record GetUserQuery(string UserId) : IRequest<UserInfo?>;
+
+/// <summary>A user as other modules see it.</summary>
+/// <param name="Id">Id (claim <c>sub</c>).</param>
+/// <param name="Username">Sign-in name.</param>
+/// <param name="Roles">Roles in the store, re-read at most every 5 s (security.md §6.3).</param>
+public sealed record UserInfo(string Id, string Username, IReadOnlyList<string> Roles);
+
+/// <summary>
+/// A user's rights ended or changed: disabled, password changed, tokens revoked. Live connections of the user are closed within 5 s
+/// (security.md G2).
+/// </summary>
+/// <param name="UserId">Id of the user.</param>
+/// <param name="Reason">Why, as an audit event name.</param>
+public sealed record UserRightsChanged(string UserId, string Reason) : INotification;
