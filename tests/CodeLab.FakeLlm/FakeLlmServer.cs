@@ -14,6 +14,7 @@ public sealed class FakeLlmServer : IAsyncDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly WebApplication _app;
     private readonly FakeLlmState _state;
+    private int _disposed;
 
     private FakeLlmServer(WebApplication app, FakeLlmState state, Uri baseAddress)
     {
@@ -140,6 +141,8 @@ public sealed class FakeLlmServer : IAsyncDisposable
     /// <inheritdoc />
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+            return;
         await _state.Stopping.CancelAsync();
         using (var soon = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
             await _app.StopAsync(soon.Token);

@@ -12,12 +12,15 @@ internal static class OpenAiEndpoints
     public static void Map(WebApplication app, FakeLlmState state)
     {
         var chat = new OpenAiChat();
+        var responses = new OpenAiResponses();
         foreach (var prefix in new[] { "/v1", "/openai/v1", "/openai/deployments/{deployment}" })
         {
             app.MapPost(prefix + "/chat/completions", http => state.ChatAsync(http, chat));
             app.MapPost(prefix + "/embeddings", http => EmbedAsync(http, state));
         }
 
+        foreach (var prefix in new[] { "/v1", "/openai/v1" })
+            app.MapPost(prefix + "/responses", http => state.ChatAsync(http, responses));
         app.MapGet(
             "/v1/models",
             http => AnthropicEndpoints.IsAnthropic(http.Request) ? AnthropicEndpoints.ListAsync(http, state) : ListAsync(http, state)

@@ -34,6 +34,12 @@ internal sealed class RequestRecorder(FakeLlmState state)
             state.Log.Add(record);
             state.Log.End(record, http.Items[OutcomeItem] as RequestOutcome? ?? RequestOutcome.Completed);
         }
+        catch (ConnectionCutException) when (record is not null)
+        {
+            record.Status = http.Response.StatusCode;
+            state.Log.End(record, RequestOutcome.Cut);
+            throw;
+        }
         catch (Exception e) when (e is OperationCanceledException or IOException or ConnectionResetException)
         {
             if (record is null)

@@ -14,7 +14,7 @@ public enum FaultKind
     [JsonStringEnumMemberName("hang")]
     Hang,
 
-    /// <summary>The connection is reset: before the first byte, or after <see cref="Fault.After"/> deltas.</summary>
+    /// <summary>The connection is closed: reset before the first byte, or in the middle of the body after <see cref="Fault.After"/> deltas, which all arrive.</summary>
     [JsonStringEnumMemberName("cut")]
     Cut,
 
@@ -91,7 +91,7 @@ public sealed record Fault
     /// <summary>Silence.</summary>
     public static Fault Hang(int? after = null) => new() { Kind = FaultKind.Hang, After = after };
 
-    /// <summary>A reset connection.</summary>
+    /// <summary>A closed connection.</summary>
     public static Fault Cut(int? after = null) => new() { Kind = FaultKind.Cut, After = after };
 
     /// <summary>A stream that ends without its end mark.</summary>

@@ -57,8 +57,8 @@ internal static class Json
         {
             foreach (var call in messages[i].ToolCalls)
                 names[call.Id ?? ""] = call.Name;
-            if (messages[i] is { Role: "tool", ToolName: null } result)
-                messages[i] = result with { ToolName = names.GetValueOrDefault(result.ToolCallId ?? "") };
+            if (messages[i] is { Role: "tool", ToolName: null, ToolCallId: { } id } result)
+                messages[i] = result with { ToolName = names.GetValueOrDefault(id) };
         }
 
         return messages;

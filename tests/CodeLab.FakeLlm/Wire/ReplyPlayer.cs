@@ -126,8 +126,7 @@ internal sealed class ReplyPlayer(Gates gates, TimeProvider time)
                 await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken);
                 return null;
             case FaultKind.Cut:
-                http.Abort();
-                return RequestOutcome.Cut;
+                throw new ConnectionCutException();
             case FaultKind.EarlyEnd:
                 return RequestOutcome.Cut;
             case FaultKind.Garbage:
@@ -168,8 +167,7 @@ internal sealed class ReplyPlayer(Gates gates, TimeProvider time)
                 await http.Response.Body.FlushAsync(cancellationToken);
                 if (plan.Fault.Kind == FaultKind.Hang)
                     await Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken);
-                http.Abort();
-                return RequestOutcome.Cut;
+                throw new ConnectionCutException();
         }
 
         http.Response.ContentType = "application/json";
@@ -212,3 +210,9 @@ internal sealed class ReplyPlayer(Gates gates, TimeProvider time)
         }
     }
 }
+
+/// <summary>
+/// Makes Kestrel close the connection without the end of the body, after what was written has been sent. A reset (<see cref="HttpContext.Abort"/>)
+/// would also throw away what the client has received but not read, so that nobody could foresee how many deltas it sees.
+/// </summary>
+internal sealed class ConnectionCutException() : Exception("The script cuts the connection here.");
