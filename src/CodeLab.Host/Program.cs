@@ -1,2 +1,19 @@
-var app = Microsoft.AspNetCore.Builder.WebApplication.Create(args);
-app.Run();
+using CodeLab.Host;
+using CodeLab.Host.Configuration;
+using CodeLab.Host.Startup;
+
+try
+{
+    var builder = HostSetup.CreateBuilder(args);
+    var app = builder.Build();
+    SettingsCheck.ThrowIfWrong(app.Services);
+    using var folder = DataFolderLock.Take(app.Services);
+    app.UseCodeLab();
+    await app.RunAsync();
+    return Environment.ExitCode;
+}
+catch (Exception exception) when (StartFailure.Explain(exception) is { } sentence)
+{
+    await Console.Error.WriteLineAsync(sentence);
+    return 1;
+}

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace CodeLab.BuildingBlocks.Modules;
 
@@ -19,5 +20,14 @@ public static class ModuleOptions
             .Bind(builder.Configuration.GetSection(section), binder => binder.ErrorOnUnknownConfiguration = false)
             .ValidateDataAnnotations()
             .ValidateOnStart();
+        builder.Services.AddSingleton(
+            new OptionsCheck(section, typeof(TOptions), services => _ = services.GetRequiredService<IOptions<TOptions>>().Value)
+        );
     }
 }
+
+/// <summary>Reads and validates one class of options; the host runs all of them before it starts anything.</summary>
+/// <param name="Section">Configuration section.</param>
+/// <param name="Options">The class.</param>
+/// <param name="Run">Throws when a value can not be read or is refused.</param>
+public sealed record OptionsCheck(string Section, Type Options, Action<IServiceProvider> Run);

@@ -45,3 +45,16 @@ public sealed class DrainState : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _draining.Dispose();
 }
+
+/// <summary>
+/// Work between the moment the host was asked to stop and the moment it closes connections: reach a commit point, flush, say goodbye. Tasks
+/// run one after the other by <see cref="Order"/>, all together at most 15 s (security.md §12).
+/// </summary>
+public interface IDrainTask
+{
+    /// <summary>Smaller runs earlier: 100 turns reach a commit point, 200 connections are told and closed.</summary>
+    int Order { get; }
+
+    /// <summary>Does the work; the token is cancelled when time is up.</summary>
+    Task RunAsync(CancellationToken cancellationToken);
+}
