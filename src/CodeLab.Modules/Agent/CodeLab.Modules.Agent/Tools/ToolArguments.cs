@@ -49,6 +49,20 @@ internal static class ToolArguments
     /// <summary>Reads arguments that are JSON already, such as those of an edited approval: they are checked like a new call.</summary>
     public static ToolArgumentsResult Read(ToolDefinition tool, JsonElement arguments)
     {
+        try
+        {
+            return ReadObject(tool, arguments);
+        }
+        catch (InvalidOperationException)
+        {
+            // The only text that is valid JSON and no valid string: half of a surrogate pair, escaped.
+            _buffer = null;
+            return Invalid(tool, "they contain an incomplete Unicode escape");
+        }
+    }
+
+    private static ToolArgumentsResult ReadObject(ToolDefinition tool, JsonElement arguments)
+    {
         if (arguments.ValueKind is JsonValueKind.Null or JsonValueKind.Undefined)
             arguments = EmptyObject;
         if (arguments.ValueKind is not JsonValueKind.Object)

@@ -73,6 +73,19 @@ internal sealed class ToolDefinition
     /// <returns>The tool, or <c>INVALID_TOOL</c> with what is wrong.</returns>
     public static Result<ToolDefinition> FromClient(JsonElement definition)
     {
+        try
+        {
+            return ReadClient(definition);
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair, escaped: valid JSON, but no text.
+            return Invalid("The definition of a tool contains an incomplete Unicode escape.");
+        }
+    }
+
+    private static Result<ToolDefinition> ReadClient(JsonElement definition)
+    {
         if (definition.ValueKind is not JsonValueKind.Object)
             return Invalid("A tool is an object with name, description and parameters.");
         if (

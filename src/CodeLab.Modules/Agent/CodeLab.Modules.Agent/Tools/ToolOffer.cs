@@ -31,7 +31,7 @@ internal sealed record ClientTools(FrozenSet<string> Names, IReadOnlyList<ToolDe
         {
             if (entry.ValueKind is JsonValueKind.String)
             {
-                if (ToolCatalog.Find(entry.GetString()!) is { } tool)
+                if (ToolCatalog.Find(entry.GetRawText().Trim('"')) is { } tool)
                     names.Add(tool.Name);
                 else
                     problems.Add("Unknown tool; a client's own tool needs a definition with name, description and parameters.");
