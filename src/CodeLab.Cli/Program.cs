@@ -1,1 +1,3 @@
-Console.WriteLine("codelab");
+using CodeLab.Cli.CommandLine;
+
+return await CodeLabCommand.InvokeAsync(args);
