@@ -65,10 +65,18 @@ for (var i = 0; i < args.Length; i++)
 if (models.Count > 0)
     options = options with { Models = models };
 await using var fake = await FakeLlmServer.StartAsync(options);
-for (var i = 0; i < scripts.Count; i++)
-    fake.Load(scripts[i], asDefault: i == 0);
-if (use is not null)
-    fake.Use(use);
+try
+{
+    for (var i = 0; i < scripts.Count; i++)
+        fake.Load(scripts[i], asDefault: i == 0);
+    if (use is not null)
+        fake.Use(use);
+}
+catch (Exception e) when (e is IOException or System.Text.Json.JsonException or ArgumentException or UnauthorizedAccessException)
+{
+    return Refuse(e.Message);
+}
+
 fake.Route(route == "off" ? null : route);
 
 // A test that starts the program reads the free port from these lines.

@@ -25,6 +25,13 @@ internal sealed class RequestRecorder(FakeLlmState state)
         {
             record = await ReadAsync(http);
             http.Items[typeof(RecordedRequest)] = record;
+            // Before the first byte leaves, so that a test that has the answer finds it recorded.
+            http.Response.OnStarting(() =>
+            {
+                record.Status = http.Response.StatusCode;
+                state.Log.Add(record);
+                return Task.CompletedTask;
+            });
             if (state.Options.RequireKey is { } key && record.ApiKey != key)
                 await RefuseKeyAsync(http);
             else

@@ -12,7 +12,7 @@ internal sealed partial class ScriptBook
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Script> _named = new(StringComparer.Ordinal);
     private readonly Dictionary<Script, int> _positions = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<string, int> _tries = new(StringComparer.Ordinal);
+    private readonly Dictionary<Script, Dictionary<string, int>> _tries = new(ReferenceEqualityComparer.Instance);
     private Script? _default;
     private string? _route = "coder";
 
@@ -41,7 +41,7 @@ internal sealed partial class ScriptBook
                 _named[name] = script;
             if (asDefault || script.Name is null)
                 _default = script;
-            _tries.Clear();
+            Rewind(script);
         }
     }
 
@@ -53,7 +53,7 @@ internal sealed partial class ScriptBook
             _default = _named.TryGetValue(name, out var script)
                 ? script
                 : throw new ArgumentException($"No script is named '{name}'; known: {string.Join(", ", _named.Keys)}.", nameof(name));
-            _tries.Clear();
+            Rewind(_default);
         }
     }
 
@@ -120,8 +120,10 @@ internal sealed partial class ScriptBook
         if (reply.Faults.Count == 0)
             return new Choice(name, index, reply, null);
 
-        var key = $"{name}/{index}/{chat.Fingerprint}";
-        var tries = _tries[key] = _tries.GetValueOrDefault(key) + 1;
+        if (!_tries.TryGetValue(script, out var counts))
+            _tries[script] = counts = new Dictionary<string, int>(StringComparer.Ordinal);
+        var key = $"{index}/{chat.Fingerprint}";
+        var tries = counts[key] = counts.GetValueOrDefault(key) + 1;
         foreach (var fault in reply.Faults)
         {
             if (fault.Tries is not { } limit)
@@ -136,6 +138,13 @@ internal sealed partial class ScriptBook
         }
 
         return new Choice(name, index, reply, null);
+    }
+
+    /// <summary>Only this script begins anew: others may be in use by tests that run at the same time.</summary>
+    private void Rewind(Script script)
+    {
+        _positions.Remove(script);
+        _tries.Remove(script);
     }
 
     private Choice Routing(string script, string? agent)

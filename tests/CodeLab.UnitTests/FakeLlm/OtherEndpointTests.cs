@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -143,6 +144,39 @@ public sealed class OtherEndpointTests : IAsyncLifetime
 
         Assert.Contains("From Azure.", await response.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
         Assert.Equal(("gpt-x", "azure"), (_fake.LastRequest.Model, _fake.LastRequest.ApiKey));
+    }
+
+    [Fact]
+    public async Task The_program_serves_a_script_file_and_says_where()
+    {
+        var script = Path.ChangeExtension(_log, ".json");
+        await File.WriteAllTextAsync(script, """{ "replies": [ { "text": "From a file." } ] }""", Cancel);
+        var program = Path.Combine(AppContext.BaseDirectory, "CodeLab.FakeLlm.dll");
+        using var process = Process.Start(
+            new ProcessStartInfo("dotnet", [program, "--port", "0", "--script", script])
+            {
+                RedirectStandardOutput = true,
+                UseShellExecute = false,
+            }
+        )!;
+        try
+        {
+            var line = await process.StandardOutput.ReadLineAsync(Cancel).AsTask().WaitAsync(TimeSpan.FromSeconds(60), Cancel);
+            Assert.StartsWith("OPENAI_BASE_URL=", line, StringComparison.Ordinal);
+            using var answer = await _http.PostAsync(
+                new Uri(line!["OPENAI_BASE_URL=".Length..] + "/chat/completions"),
+                Body("""{"model":"m","messages":[{"role":"user","content":"Hi"}]}"""),
+                Cancel
+            );
+
+            Assert.Contains("From a file.", await answer.Content.ReadAsStringAsync(Cancel), StringComparison.Ordinal);
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None); // the process must be gone before its files are deleted
+            File.Delete(script);
+        }
     }
 
     private static StringContent Body(string json) => new(json, System.Text.Encoding.UTF8, "application/json");
