@@ -1,5 +1,6 @@
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
+using CodeLab.Modules.Agent.Persistence.Postgres;
 using CodeLab.Modules.Agent.Persistence.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -21,7 +22,7 @@ internal static class AgentStore
         builder.Services.AddSingleton<ISessionStore>(services =>
             services.GetRequiredService<Database>().Provider == DatabaseProvider.Sqlite
                 ? ActivatorUtilities.CreateInstance<SqliteSessionStore>(services)
-                : throw new NotSupportedException("The session log in PostgreSQL follows in the next change")
+                : ActivatorUtilities.CreateInstance<PostgresSessionStore>(services)
         );
         builder.Services.AddSingleton<IStartupTask, SqliteFileGuard>();
         builder.Services.AddSingleton<IStartupTask, SqliteLeaseReset>();
