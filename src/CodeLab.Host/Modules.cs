@@ -13,7 +13,9 @@ internal static class Modules
 
     public static void UseModules(this WebApplication app)
     {
+        app.UseGatewayGate();
         app.UseAuthorization();
+        app.UseGatewayModule();
     }
 
     public static void MapModules(this WebApplication app)

@@ -3,6 +3,7 @@ using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Host.Configuration;
 using CodeLab.Modules.Gateway.Live;
 using MediatR;
+using Microsoft.Extensions.Options;
 
 namespace CodeLab.Host.Shutdown;
 
@@ -16,7 +17,7 @@ internal sealed partial class OrderlyShutdown(
     IHostApplicationLifetime lifetime,
     IHostEnvironment environment,
     DrainState drain,
-    HostSettings settings,
+    IOptions<HostSettings> settings,
     TimeProvider time,
     ILogger<OrderlyShutdown> logger
 ) : IHostLifetime, IDisposable
@@ -72,8 +73,8 @@ internal sealed partial class OrderlyShutdown(
         try
         {
             await Task.Yield();
-            if (patient && !environment.IsDevelopment() && settings.Shutdown.BalancerSeconds > 0 && await AnybodyConnectedAsync())
-                await Task.Delay(TimeSpan.FromSeconds(settings.Shutdown.BalancerSeconds), time, lifetime.ApplicationStopping);
+            if (patient && !environment.IsDevelopment() && settings.Value.Shutdown.BalancerSeconds > 0 && await AnybodyConnectedAsync())
+                await Task.Delay(TimeSpan.FromSeconds(settings.Value.Shutdown.BalancerSeconds), time, lifetime.ApplicationStopping);
             using var limit = new CancellationTokenSource(_drainTime, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, lifetime.ApplicationStopping);
             foreach (var task in services.GetServices<IDrainTask>().OrderBy(t => t.Order))

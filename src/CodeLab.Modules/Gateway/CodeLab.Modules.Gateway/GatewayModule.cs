@@ -1,5 +1,13 @@
 using CodeLab.BuildingBlocks.Messages;
+using CodeLab.BuildingBlocks.Modules;
+using CodeLab.BuildingBlocks.Startup;
+using CodeLab.Modules.Gateway.Agents;
+using CodeLab.Modules.Gateway.Limits;
+using CodeLab.Modules.Gateway.Live;
+using CodeLab.Modules.Gateway.Sessions;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace CodeLab.Modules.Gateway;
@@ -11,12 +19,39 @@ public static class GatewayModule
     public static void AddGatewayModule(this IHostApplicationBuilder builder)
     {
         ArgumentNullException.ThrowIfNull(builder);
+        builder.AddModuleOptions<GatewayOptions>(GatewayOptions.Section);
+        builder.AddModuleOptions<RateLimitOptions>(RateLimitOptions.Section);
         builder.AddModuleMessages(typeof(GatewayModule).Assembly);
+        builder.Services.AddSingleton<GatewayMetrics>();
+        builder.Services.AddSingleton<SessionFanout>();
+        builder.Services.AddSingleton<RestLimits>();
+        builder.Services.AddSingleton<HubLimits>();
+        builder.Services.AddSingleton<IDrainTask, CloseConnections>();
+        SessionHubRegistration.AddSessionHub(builder.Services);
+    }
+
+    /// <summary>Stands before sign-in: an address that keeps failing to sign in is slowed down before its tokens are looked at.</summary>
+    public static void UseGatewayGate(this IApplicationBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.UseMiddleware<AnonymousLimit>();
+    }
+
+    /// <summary>Stands after sign-in: limits of a user, origins, and whether new connections are taken at all.</summary>
+    public static void UseGatewayModule(this IApplicationBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.UseMiddleware<RestLimit>();
+        app.UseMiddleware<HubDoor>();
     }
 
     /// <summary>Maps the hub and the routes.</summary>
     public static void MapGatewayModule(this IEndpointRouteBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        SessionEndpoints.Map(app);
+        DecisionEndpoints.Map(app);
+        AgentEndpoints.Map(app);
+        SessionHubRegistration.MapSessionHub(app);
     }
 }

@@ -1,0 +1,77 @@
+using System.Threading.RateLimiting;
+using CodeLab.BuildingBlocks.Results;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Options;
+
+namespace CodeLab.Modules.Gateway.Limits;
+
+/// <summary>Limits of live connections and of what clients start on them.</summary>
+internal sealed class HubLimits(IOptions<RateLimitOptions> options) : IDisposable
+{
+    private readonly PartitionedRateLimiter<string> _connects = PerMinute(options.Value.ConnectsPerMinute);
+    private readonly PartitionedRateLimiter<string> _resumes = PerMinute(options.Value.ResumesPerMinute);
+    private readonly PartitionedRateLimiter<string> _messages = PerMinute(options.Value.MessagesPerMinute);
+    private readonly PartitionedRateLimiter<string> _floods = PerMinute(options.Value.MessagesBeforeClosing);
+
+    /// <summary>Takes one new connection; one that resumes counts by user, so that a restart does not lock an office out.</summary>
+    public bool TakeConnect(string address, string? user, bool resuming)
+    {
+        using var lease = resuming && user is not null ? _resumes.AttemptAcquire(user) : _connects.AttemptAcquire(address);
+        return lease.IsAcquired;
+    }
+
+    /// <summary>Takes one message that a client starts; null = go on.</summary>
+    public Refused? Take(string connectionId, string sessionId)
+    {
+        if (!options.Value.Enabled)
+            return null;
+        using var flood = _floods.AttemptAcquire(connectionId);
+        using var lease = _messages.AttemptAcquire(sessionId);
+        if (lease.IsAcquired && flood.IsAcquired)
+            return null;
+        var seconds = lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? (int)Math.Ceiling(wait.TotalSeconds) : 60;
+        return new(
+            new("RATE_LIMIT_EXCEEDED", $"Too many messages in this session. Try again in {seconds} s.", 429)
+            {
+                RetryAfterSeconds = seconds,
+            },
+            Close: !flood.IsAcquired
+        );
+    }
+
+    public void Dispose()
+    {
+        _connects.Dispose();
+        _resumes.Dispose();
+        _messages.Dispose();
+        _floods.Dispose();
+    }
+
+    private static PartitionedRateLimiter<string> PerMinute(int permits) =>
+        PartitionedRateLimiter.Create<string, string>(key => Windows.Of(key, permits), StringComparer.Ordinal);
+
+    /// <summary>Why a message is not taken, and whether the connection is to be closed.</summary>
+    internal sealed record Refused(Error Error, bool Close);
+}
+
+internal static class Windows
+{
+    public static readonly TimeSpan Length = TimeSpan.FromMinutes(1);
+
+    public static RateLimitPartition<string> Of(string key, int permits) =>
+        RateLimitPartition.GetFixedWindowLimiter(
+            key,
+            _ => new FixedWindowRateLimiterOptions
+            {
+                PermitLimit = permits,
+                Window = Length,
+                QueueLimit = 0,
+            }
+        );
+}
+
+internal static class ClientAddress
+{
+    /// <summary>Address of the peer, or of the client a listed proxy speaks for.</summary>
+    public static string Of(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
+}
