@@ -1,0 +1,40 @@
+using CodeLab.BuildingBlocks.Messages;
+using CodeLab.BuildingBlocks.Modules;
+using CodeLab.Modules.Agent.Agents;
+using CodeLab.Modules.Agent.Persistence;
+using CodeLab.Modules.Agent.Routing;
+using CodeLab.Modules.Agent.Sessions.Engine;
+using CodeLab.Modules.Agent.Sessions.Runtime;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace CodeLab.Modules.Agent;
+
+/// <summary>The Agent module: sessions, turns, agents, tools and approvals.</summary>
+public static class AgentModule
+{
+    /// <summary>Registers the module.</summary>
+    public static void AddAgentModule(this IHostApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddModuleOptions<AgentOptions>(AgentOptions.Section);
+        builder.AddModuleMessages(typeof(AgentModule).Assembly);
+        builder.AddAgentStore();
+        builder.Services.AddSingleton(_ => AgentCatalog.BuiltIn);
+        builder.Services.AddSingleton<AgentRouter>();
+        builder.Services.AddSingleton(services => new TurnEngine(
+            services.GetRequiredService<AgentCatalog>(),
+            services.GetRequiredService<AgentRouter>(),
+            services.GetRequiredService<IOptions<AgentOptions>>().Value.ToLimits()
+        ));
+        builder.Services.AddSingleton<ModelRequests>();
+        builder.Services.AddSingleton<SessionRuntime>();
+        builder.Services.AddSingleton<SessionDirectory>();
+        builder.Services.AddHostedService<SessionKeeper>();
+    }
+
+    /// <summary>Maps the module's routes: none of its own, the Gateway is its door.</summary>
+    public static void MapAgentModule(this IEndpointRouteBuilder app) => ArgumentNullException.ThrowIfNull(app);
+}

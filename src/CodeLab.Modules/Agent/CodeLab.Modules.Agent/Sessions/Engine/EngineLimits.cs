@@ -1,0 +1,22 @@
+namespace CodeLab.Modules.Agent.Sessions.Engine;
+
+/// <summary>Limits of the turn engine (security.md §8.7, protocol.md §4.5 and §5.2).</summary>
+internal sealed record EngineLimits
+{
+    public int QueuedMessages { get; init; } = 10;
+    public int MessageCharacters { get; init; } = 100_000;
+    public int ParallelCalls { get; init; } = 8;
+    public int IdenticalCalls { get; init; } = 3;
+    public int DeniedSteps { get; init; } = 3;
+    public int SwitchesPerTurn { get; init; } = 10;
+    public int SwitchesPerSession { get; init; } = 50;
+    public int ModelAttempts { get; init; } = 2;
+    public int TurnMinutes { get; init; } = 30;
+    public int ApprovalTimeoutSeconds { get; init; } = 300;
+    public int ApprovalMaxDays { get; init; } = 7;
+    public int ResultGraceSeconds { get; init; } = 30;
+    public int DetachedHours { get; init; } = 24;
+    public int ResultBytes { get; init; } = 256 * 1024;
+    public int ContextFileCharacters { get; init; } = 1024 * 1024;
+    public string Autonomy { get; init; } = "cautious";
+}

@@ -1,0 +1,186 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using CodeLab.Modules.Agent.Approvals;
+using CodeLab.Modules.Agent.Sessions.Log;
+using CodeLab.Modules.Agent.Tools;
+using CodeLab.Protocol.Frames;
+using CodeLab.Protocol.Hub;
+
+namespace CodeLab.Modules.Agent.Sessions.Engine;
+
+/// <summary>
+/// A session as its log tells it. Changed only by <c>Apply</c>, which is a pure fold: the same events give the same state, on any
+/// node, at any time. It is also what a snapshot stores.
+/// </summary>
+internal sealed partial class SessionState
+{
+    public string Id { get; set; } = "";
+    public string Owner { get; set; } = "";
+    public string? Title { get; set; }
+    public string? Description { get; set; }
+    public string Agent { get; set; } = "";
+    public string? PreviousAgent { get; set; }
+    public string? Model { get; set; }
+    public long LastSeq { get; set; }
+    public bool Deleted { get; set; }
+    public DateTimeOffset CreatedAt { get; set; }
+    public DateTimeOffset UpdatedAt { get; set; }
+    public DateTimeOffset LastActivity { get; set; }
+    public int SwitchCount { get; set; }
+    public int MessageCount { get; set; }
+    public TokenUsage Usage { get; set; } = new();
+    public int? ContextWindow { get; set; }
+    public ExecutorProfile? Executor { get; set; }
+
+    /// <summary>The conversation the model is shown: every call has exactly one result before the next model call.</summary>
+    public List<TranscriptEntry> Transcript { get; set; } = [];
+
+    /// <summary>Messages that wait for a turn.</summary>
+    public List<WaitingMessage> Queue { get; set; } = [];
+
+    /// <summary>The running turn, if any.</summary>
+    public TurnState? Turn { get; set; }
+
+    /// <summary>The call of <c>ask_followup_question</c> that the next message answers.</summary>
+    public string? OpenQuestion { get; set; }
+
+    /// <summary>Decisions remembered for this session.</summary>
+    public List<RememberedRule> Rules { get; set; } = [];
+
+    /// <summary>Files kept in context; content may be absent.</summary>
+    public SortedDictionary<string, string?> ContextFiles { get; set; } = new(StringComparer.Ordinal);
+
+    /// <summary>How calls ended: what a repeated result is compared with.</summary>
+    public Dictionary<string, EndedCall> Ended { get; set; } = [];
+
+    /// <summary>Hashes of calls whose outcome nobody knows: a person is asked before the like is tried again (security.md §11.4).</summary>
+    public HashSet<string> UnknownOutcomes { get; set; } = [];
+
+    /// <summary>Not from the log: whether the executor is connected now.</summary>
+    [JsonIgnore]
+    public bool ExecutorOnline { get; set; }
+
+    /// <summary>Not from the log: the tools offered to the model, kept while agent and executor stay the same.</summary>
+    [JsonIgnore]
+    public ToolOffer? Offer { get; set; }
+
+    /// <summary>True before the first event.</summary>
+    [JsonIgnore]
+    public bool IsNew => LastSeq == 0;
+
+    /// <summary>What the session is doing, in the words of the <c>agent_status</c> frame.</summary>
+    [JsonIgnore]
+    public string Status =>
+        Turn is null ? "idle"
+        : Turn.Phase == TurnPhase.CallingModel ? "thinking"
+        : Turn.Calls.Exists(c => c.Stage == CallStage.AwaitingApproval) ? "waiting_approval"
+        : Turn.Calls.Exists(c => c.Stage == CallStage.Dispatched) ? (ExecutorOnline ? "executing_tool" : "waiting_client")
+        : "waiting_client";
+}
+
+/// <summary>A message that waits for a turn.</summary>
+internal sealed record WaitingMessage(string MessageId, string Content, IReadOnlyList<MessageAttachment>? Attachments, DateTimeOffset At);
+
+/// <summary>How a call ended, for comparing repeats.</summary>
+internal sealed record EndedCall(long Seq, string Status, string? ResultHash);
+
+/// <summary>An entry of the conversation.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(UserEntry), "user")]
+[JsonDerivedType(typeof(AssistantEntry), "assistant")]
+[JsonDerivedType(typeof(ToolEntry), "tool")]
+internal abstract record TranscriptEntry;
+
+/// <summary>A person's words.</summary>
+internal sealed record UserEntry(string MessageId, string Content, IReadOnlyList<MessageAttachment>? Attachments) : TranscriptEntry;
+
+/// <summary>The model's words and calls.</summary>
+internal sealed record AssistantEntry(string MessageId, string Agent, string Content, IReadOnlyList<TranscriptCall> Calls)
+    : TranscriptEntry;
+
+/// <summary>A call within the conversation; <see cref="Arguments"/> are those that were last approved.</summary>
+internal sealed class TranscriptCall
+{
+    public required string CallId { get; init; }
+    public required string ToolName { get; init; }
+    public required JsonElement Arguments { get; set; }
+
+    /// <summary>What the model asked for, when a person changed it.</summary>
+    public JsonElement? OriginalArguments { get; set; }
+}
+
+/// <summary>What a call brought, in the parts the model's text is made of.</summary>
+internal sealed record ToolEntry(string CallId, string ToolName, string Status, JsonElement? Result, string? Error, string? ErrorCode)
+    : TranscriptEntry;
+
+/// <summary>A running turn.</summary>
+internal sealed class TurnState
+{
+    public required string TurnId { get; init; }
+    public required string MessageId { get; init; }
+    public TurnPhase Phase { get; set; }
+    public ModelPurpose Purpose { get; set; }
+
+    /// <summary>Answers asked of the model so far; routing is not counted.</summary>
+    public int Step { get; set; }
+    public int Attempt { get; set; }
+    public string ModelMessageId { get; set; } = "";
+    public DateTimeOffset ModelRequestedAt { get; set; }
+    public int Switches { get; set; }
+
+    /// <summary>Seconds the model and the tools have worked; waiting for people and down-time do not count against the limit.</summary>
+    public double ActiveSeconds { get; set; }
+    public string? LastCallKey { get; set; }
+    public int IdenticalCalls { get; set; }
+
+    /// <summary>Model steps in a row in which every call was denied.</summary>
+    public int DeniedSteps { get; set; }
+    public TokenUsage Usage { get; set; } = new();
+
+    /// <summary>Calls of the current step.</summary>
+    public List<CallState> Calls { get; set; } = [];
+
+    /// <summary><see cref="DeniedSteps"/>, the current step included.</summary>
+    public int CountDeniedSteps() => Calls.Count > 0 && Calls.TrueForAll(c => c.EndStatus == CallStatus.Denied) ? DeniedSteps + 1 : 0;
+}
+
+/// <summary>What a turn waits for.</summary>
+internal enum TurnPhase
+{
+    CallingModel,
+    RunningTools,
+}
+
+/// <summary>A call of the current step.</summary>
+internal sealed class CallState
+{
+    public required string CallId { get; init; }
+    public required string ToolName { get; init; }
+    public required JsonElement Arguments { get; set; }
+    public required string Hash { get; set; }
+    public CallStage Stage { get; set; }
+    public string? Reason { get; set; }
+    public string? Executor { get; set; }
+    public int Attempt { get; set; }
+    public long Epoch { get; set; }
+    public int TimeoutSeconds { get; set; }
+    public DateTimeOffset? RequestedAt { get; set; }
+    public DateTimeOffset? DispatchedAt { get; set; }
+
+    /// <summary>How it ended; see <see cref="CallStatus"/>.</summary>
+    public string? EndStatus { get; set; }
+
+    /// <summary>Not from the log: seconds this has waited while somebody was there to act on it.</summary>
+    [JsonIgnore]
+    public double WaitedSeconds { get; set; }
+}
+
+/// <summary>How far a call is. <see cref="Open"/> exists only inside one commit.</summary>
+internal enum CallStage
+{
+    Open,
+    AwaitingApproval,
+    Ready,
+    Dispatched,
+    Ended,
+}

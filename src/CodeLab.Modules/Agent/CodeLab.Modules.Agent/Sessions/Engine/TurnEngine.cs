@@ -1,0 +1,275 @@
+using CodeLab.Modules.Agent.Agents;
+using CodeLab.Modules.Agent.Routing;
+using CodeLab.Modules.Agent.Sessions.Log;
+using CodeLab.Modules.Agent.Tools;
+
+namespace CodeLab.Modules.Agent.Sessions.Engine;
+
+/// <summary>
+/// The pure core of a session: (state, input) → events and effects. No I/O, no clock, no randomness of its own; time and ids come in.
+/// Events are applied to the state as they are decided; when their commit fails, the state is thrown away and loaded again, so nothing
+/// uncommitted is ever seen from outside (security.md §11.1).
+/// </summary>
+internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router, EngineLimits limits)
+{
+    /// <summary>Decides what follows from an input.</summary>
+    /// <param name="state">The session; changed in place.</param>
+    /// <param name="input">What happened.</param>
+    /// <param name="now">The time the events will carry.</param>
+    /// <param name="epoch">The writer's lease, written into dispatched calls.</param>
+    /// <param name="newId">Makes ids: prefix → id.</param>
+    public Outcome Handle(SessionState state, EngineInput input, DateTimeOffset now, long epoch, Func<string, string> newId)
+    {
+        var step = new Step(state, now, epoch, newId);
+        switch (input)
+        {
+            case EngineInput.Create create:
+                step.Emit(new SessionCreated(create.Owner, create.Agent ?? AgentCatalog.Orchestrator, create.Title, create.Model));
+                break;
+            case EngineInput.Update update:
+                step.Emit(new SessionUpdated(update.Title, update.Description, update.Model));
+                break;
+            case EngineInput.Delete delete:
+                if (state.Turn is not null)
+                    CancelTurn(step, delete.By, "The session was deleted", partialText: null);
+                step.Emit(new SessionDeleted(delete.By));
+                break;
+            case EngineInput.Said said:
+                Said(step, said);
+                break;
+            case EngineInput.Executor executor:
+                ExecutorChanged(step, executor.Profile);
+                break;
+            case EngineInput.Routed routed when IsCurrent(state, routed.Key):
+                Routed(step, routed);
+                break;
+            case EngineInput.Answered answered when IsCurrent(state, answered.Key):
+                Answered(step, answered);
+                break;
+            case EngineInput.Failed failed when IsCurrent(state, failed.Key):
+                ModelFailed(step, failed);
+                break;
+            case EngineInput.Tick tick:
+                Tick(step, tick);
+                break;
+            case EngineInput.Recover:
+                Recover(step);
+                break;
+        }
+        return step.Outcome;
+    }
+
+    private static bool IsCurrent(SessionState state, ModelCallKey key) =>
+        state.Turn is { Phase: TurnPhase.CallingModel } turn && KeyOf(turn) == key;
+
+    private static ModelCallKey KeyOf(TurnState turn) => new(turn.TurnId, turn.Step, turn.Attempt, turn.Purpose);
+
+    /// <summary>The agent that has the floor; the default one when the log names an agent this server no longer has.</summary>
+    public AgentDefinition AgentOf(SessionState state) => agents.Find(state.Agent) ?? agents.Find(AgentCatalog.Coder)!;
+
+    /// <summary>The tools the model is offered now.</summary>
+    public ToolOffer OfferOf(SessionState state)
+    {
+        var agent = AgentOf(state);
+        if (state.Offer is null || !ReferenceEquals(state.Offer.Agent, agent))
+            state.Offer = ToolOffer.For(agent, ClientTools.Read(state.Executor?.Tools));
+        return state.Offer;
+    }
+
+    private static void ExecutorChanged(Step step, ExecutorProfile? profile)
+    {
+        var state = step.State;
+        state.ExecutorOnline = profile is not null;
+        if (profile is null)
+            return;
+        if (state.Executor is null || !ExecutorProfiles.Same(state.Executor, profile))
+            step.Emit(new ExecutorAttached(profile));
+        if (state.Turn is not { } turn)
+            return;
+        foreach (var call in turn.Calls)
+            call.WaitedSeconds = 0;
+        DispatchReady(step);
+    }
+
+    private void StartNextTurn(Step step)
+    {
+        var state = step.State;
+        if (state.Turn is not null || state.Queue.Count == 0 || state.Deleted)
+            return;
+        var message = state.Queue[0];
+        var turnId = step.NewId("turn_");
+        step.Emit(new TurnStarted(turnId, message.MessageId, state.OpenQuestion));
+        if (AgentOf(state).Type == AgentCatalog.Orchestrator && state.SwitchCount < limits.SwitchesPerSession)
+            RequestModel(step, ModelPurpose.Route, stepNumber: 0, attempt: 1);
+        else
+            NextModelStep(step);
+    }
+
+    private static void RequestModel(Step step, ModelPurpose purpose, int stepNumber, int attempt)
+    {
+        var turn = step.State.Turn!;
+        step.Emit(new ModelRequested(turn.TurnId, stepNumber, attempt, purpose, step.NewId("msg_")));
+        step.Outcome.CallModel = KeyOf(turn);
+    }
+
+    private void NextModelStep(Step step)
+    {
+        var state = step.State;
+        var turn = state.Turn!;
+        var agent = AgentOf(state);
+        if (turn.Step >= agent.MaxSteps)
+        {
+            FailTurn(
+                step,
+                "TURN_LIMIT",
+                $"The {agent.Type} agent stopped after {turn.Step} model steps. Send \"continue\" to let it go on."
+            );
+            return;
+        }
+        if (turn.ActiveSeconds >= limits.TurnMinutes * 60)
+        {
+            FailTurn(
+                step,
+                "TURN_LIMIT",
+                $"The turn stopped after {limits.TurnMinutes} minutes of work. Send \"continue\" to let it go on."
+            );
+            return;
+        }
+        if (turn.CountDeniedSteps() >= limits.DeniedSteps)
+        {
+            FailTurn(
+                step,
+                "AGENT_ERROR",
+                $"The {agent.Type} agent kept asking for tools it may not use, so the turn was stopped. Choose another agent or rephrase the task."
+            );
+            return;
+        }
+        RequestModel(step, ModelPurpose.Answer, turn.Step + 1, attempt: 1);
+    }
+
+    private void FailTurn(Step step, string code, string message)
+    {
+        EndOpenCalls(step, CallStatus.Cancelled, "Cancelled: the turn ended.");
+        step.Emit(new TurnFailed(step.State.Turn!.TurnId, code, message));
+        StartNextTurn(step);
+    }
+
+    private static void CancelTurn(Step step, string by, string? reason, string? partialText)
+    {
+        var turn = step.State.Turn!;
+        step.Outcome.CancelModel = turn.Phase == TurnPhase.CallingModel;
+        step.Outcome.CallModel = null;
+        if (step.Outcome.CancelModel && turn.Purpose == ModelPurpose.Answer && !string.IsNullOrWhiteSpace(partialText))
+        {
+            step.Emit(
+                new AssistantWrote(turn.TurnId, turn.ModelMessageId, step.State.Agent, partialText, [], null, null, null, null, null, false)
+                {
+                    Interrupted = true,
+                }
+            );
+        }
+        EndOpenCalls(step, CallStatus.Cancelled, "Cancelled by the user.");
+        step.Emit(new TurnCancelled(turn.TurnId, by, reason));
+    }
+
+    private static void EndOpenCalls(Step step, string status, string why)
+    {
+        foreach (var call in step.State.Turn!.Calls.ToArray())
+        {
+            if (call.Stage == CallStage.Ended)
+                continue;
+            if (call.Stage == CallStage.AwaitingApproval)
+                step.Emit(new ApprovalResolved(call.CallId, call.ToolName, "cancel", null, "server", null, null, null, null));
+            step.Emit(new CallEnded(call.CallId, call.ToolName, status, null, why, null));
+        }
+    }
+
+    private void Recover(Step step)
+    {
+        if (step.State.Turn is not { } turn)
+        {
+            StartNextTurn(step);
+            return;
+        }
+        if (turn.Phase == TurnPhase.CallingModel)
+        {
+            // The call's outcome is unknown, but a model call has no effect outside: it is repeated once (security.md §11.6).
+            if (turn.Attempt < limits.ModelAttempts)
+                RequestModel(step, turn.Purpose, turn.Step, turn.Attempt + 1);
+            else
+                FailTurn(step, "MODEL_CALL_INTERRUPTED", "The server stopped twice while the model was answering. Send the message again.");
+            return;
+        }
+        ContinueAfterCalls(step);
+    }
+
+    private void Tick(Step step, EngineInput.Tick tick)
+    {
+        var state = step.State;
+        if (state.Turn is not { Phase: TurnPhase.RunningTools } turn)
+            return;
+        var ended = false;
+        foreach (var call in turn.Calls.ToArray())
+        {
+            if (call.Stage == CallStage.AwaitingApproval)
+                ended |= ExpireApproval(step, call, tick);
+            else if (call.Stage == CallStage.Dispatched)
+                ended |= GiveUpOnResult(step, call, tick);
+        }
+        if (ended)
+            ContinueAfterCalls(step);
+    }
+
+    private bool ExpireApproval(Step step, CallState call, EngineInput.Tick tick)
+    {
+        if (tick.Attached)
+            call.WaitedSeconds += tick.Seconds;
+        var tooLong = limits.ApprovalTimeoutSeconds > 0 && call.WaitedSeconds >= limits.ApprovalTimeoutSeconds;
+        var tooOld = step.Now - call.RequestedAt >= TimeSpan.FromDays(limits.ApprovalMaxDays);
+        if (!tooLong && !tooOld)
+            return false;
+        step.Emit(new ApprovalResolved(call.CallId, call.ToolName, "expire", null, "server", null, null, null, null));
+        step.Emit(new CallEnded(call.CallId, call.ToolName, CallStatus.Expired, null, "Nobody decided in time.", "APPROVAL_EXPIRED"));
+        return true;
+    }
+
+    private bool GiveUpOnResult(Step step, CallState call, EngineInput.Tick tick)
+    {
+        // Counted while the executor is there: a client that comes back answers from its journal first.
+        if (step.State.ExecutorOnline)
+            call.WaitedSeconds += tick.Seconds;
+        var tooLong = call.WaitedSeconds >= call.TimeoutSeconds + limits.ResultGraceSeconds;
+        var tooOld = step.Now - call.DispatchedAt >= TimeSpan.FromHours(limits.DetachedHours) + TimeSpan.FromSeconds(call.TimeoutSeconds);
+        if (!tooLong && !tooOld)
+            return false;
+        step.Emit(
+            new CallEnded(
+                call.CallId,
+                call.ToolName,
+                CallStatus.OutcomeUnknown,
+                null,
+                "The client did not report how this call ended. It may have run.",
+                "OUTCOME_UNKNOWN"
+            )
+        );
+        return true;
+    }
+
+    /// <summary>One handling: collects events and applies each at once.</summary>
+    private sealed class Step(SessionState state, DateTimeOffset now, long epoch, Func<string, string> newId)
+    {
+        public SessionState State => state;
+        public DateTimeOffset Now => now;
+        public long Epoch => epoch;
+        public Func<string, string> NewId => newId;
+        public Outcome Outcome { get; } = new();
+
+        public void Emit(SessionEvent happened)
+        {
+            Outcome.Events.Add(happened);
+            state.Apply(happened, now);
+        }
+
+        public void Refuse(BuildingBlocks.Results.Error error) => Outcome.Refused = error;
+    }
+}

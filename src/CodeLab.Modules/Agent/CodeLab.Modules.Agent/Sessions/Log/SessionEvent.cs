@@ -1,0 +1,161 @@
+using System.Text.Json;
+using CodeLab.Modules.Agent.Approvals;
+using CodeLab.Protocol.Frames;
+using CodeLab.Protocol.Hub;
+
+namespace CodeLab.Modules.Agent.Sessions.Log;
+
+/// <summary>
+/// What happened in a session. The set is closed; members may be added, nothing is ever renamed, because logs of every release are read
+/// again (design.md §4). What is not in the log did not happen.
+/// </summary>
+internal abstract record SessionEvent;
+
+/// <summary>The session began.</summary>
+internal sealed record SessionCreated(string Owner, string Agent, string? Title, string? Model) : SessionEvent;
+
+/// <summary>Title, description or model changed; null = unchanged.</summary>
+internal sealed record SessionUpdated(string? Title, string? Description, string? Model) : SessionEvent;
+
+/// <summary>The session was deleted (softly: its log stays).</summary>
+internal sealed record SessionDeleted(string By) : SessionEvent;
+
+/// <summary>A client that runs tools became the executor, or said something new about itself.</summary>
+internal sealed record ExecutorAttached(ExecutorProfile Executor) : SessionEvent;
+
+/// <summary>A person wrote. The message waits in the queue until a turn takes it.</summary>
+internal sealed record UserWrote(
+    string MessageId,
+    string By,
+    string Content,
+    string? Model,
+    IReadOnlyList<MessageAttachment>? Attachments,
+    bool Queued
+) : SessionEvent;
+
+/// <summary>A turn takes the first waiting message. When a question of the agent was open, the message is also that call's result.</summary>
+internal sealed record TurnStarted(string TurnId, string MessageId, string? AnswersCall) : SessionEvent;
+
+/// <summary>Another agent took over. <paramref name="By"/>: <c>router</c>, <c>user</c> or <c>model</c>.</summary>
+internal sealed record AgentSwitched(string From, string To, string? Reason, string? Confidence, string By, bool IsFinal) : SessionEvent;
+
+/// <summary>The intent to call the model, committed before the call. <paramref name="MessageId"/> is the id the answer will have.</summary>
+internal sealed record ModelRequested(string TurnId, int Step, int Attempt, ModelPurpose Purpose, string MessageId) : SessionEvent;
+
+/// <summary>The router chose an agent; a switch follows.</summary>
+internal sealed record RouteDecided(string TurnId, string Agent, string? Model, TokenUsage? Usage, bool Fallback) : SessionEvent;
+
+/// <summary>The model answered with text, calls or both.</summary>
+internal sealed record AssistantWrote(
+    string TurnId,
+    string MessageId,
+    string Agent,
+    string Content,
+    IReadOnlyList<RequestedCall> Calls,
+    string? Model,
+    string? Provider,
+    string? FinishReason,
+    TokenUsage? Usage,
+    int? ContextWindow,
+    bool IsFinal
+) : SessionEvent
+{
+    /// <summary>Suggested answers of a question.</summary>
+    public IReadOnlyList<string>? Suggestions { get; init; }
+
+    /// <summary>The question call that the next message answers; the text is then for people only, not part of the conversation.</summary>
+    public string? AsksCall { get; init; }
+
+    /// <summary>True when a person cancelled while the model wrote: the text is what there was.</summary>
+    public bool? Interrupted { get; init; }
+}
+
+/// <summary>The model call failed for good.</summary>
+internal sealed record ModelFailed(string TurnId, int Step, int Attempt, string Code, string Message, TokenUsage? Usage) : SessionEvent;
+
+/// <summary>A call waits for a person.</summary>
+internal sealed record ApprovalRequested(string CallId, string ToolName, string Reason) : SessionEvent;
+
+/// <summary>A waiting call was decided: <c>approve</c>, <c>edit</c>, <c>reject</c>, <c>expire</c> or <c>cancel</c>.</summary>
+internal sealed record ApprovalResolved(
+    string CallId,
+    string ToolName,
+    string Verdict,
+    string? By,
+    string Door,
+    string? Feedback,
+    JsonElement? ModifiedArguments,
+    string? ModifiedHash,
+    RememberedRule? Remembered
+) : SessionEvent
+{
+    /// <summary>True when a v1 client approved locally and only sent the result (security.md §8.3).</summary>
+    public bool? Implied { get; init; }
+}
+
+/// <summary>A call may run. <paramref name="Why"/>: the rule, person or level that allowed it.</summary>
+internal sealed record CallAllowed(string CallId, string ToolName, string Why) : SessionEvent;
+
+/// <summary>The intent to hand a call to the executor, committed before the frame is sent.</summary>
+internal sealed record CallDispatched(string CallId, string ToolName, string Executor, int Attempt, long Epoch, int TimeoutSeconds)
+    : SessionEvent;
+
+/// <summary>A call ended; the first one committed counts. <paramref name="Status"/>: see <see cref="CallStatus"/>.</summary>
+internal sealed record CallEnded(string CallId, string ToolName, string Status, JsonElement? Result, string? Error, string? ErrorCode)
+    : SessionEvent;
+
+/// <summary>A result that came after its call had ended: on record, and ignored.</summary>
+internal sealed record LateResult(string CallId, JsonElement? Result, string? Error) : SessionEvent;
+
+/// <summary>Files kept in context changed: <c>add_file</c>, <c>remove_file</c> or <c>clear</c>.</summary>
+internal sealed record ContextChanged(string Action, string? Path, string? Content) : SessionEvent;
+
+/// <summary>The turn ended well.</summary>
+internal sealed record TurnCompleted(string TurnId, int Steps, TokenUsage? Usage) : SessionEvent;
+
+/// <summary>The turn failed; the session stays usable.</summary>
+internal sealed record TurnFailed(string TurnId, string Code, string Message) : SessionEvent;
+
+/// <summary>A person ended the turn.</summary>
+internal sealed record TurnCancelled(string TurnId, string By, string? Reason) : SessionEvent;
+
+/// <summary>A call as the model asked for it, with canonical name and arguments.</summary>
+/// <param name="CallId">Made by the server, never reused.</param>
+/// <param name="ModelCallId">What the provider called it.</param>
+/// <param name="ToolName">Canonical name; as the model wrote it when no such tool exists.</param>
+/// <param name="Arguments">Validated and coerced; the raw text in a member <c>_raw</c> when it could not be read.</param>
+/// <param name="Hash">SHA-256 of the canonical arguments.</param>
+internal sealed record RequestedCall(string CallId, string ModelCallId, string ToolName, JsonElement Arguments, string Hash);
+
+/// <summary>What the executor says about itself.</summary>
+internal sealed record ExecutorProfile(
+    string Id,
+    string? Name,
+    string? Platform,
+    IReadOnlyList<JsonElement> Tools,
+    string? WorkspaceName,
+    string? Branch,
+    IReadOnlyList<WorkspaceRule> Rules
+);
+
+/// <summary>Why the model is called.</summary>
+internal enum ModelPurpose
+{
+    /// <summary>To choose the agent.</summary>
+    Route,
+
+    /// <summary>To go on with the turn.</summary>
+    Answer,
+}
+
+/// <summary>How a call ends, as stored and sent.</summary>
+internal static class CallStatus
+{
+    public const string Result = "result";
+    public const string Error = "error";
+    public const string Denied = "denied";
+    public const string Rejected = "rejected";
+    public const string Expired = "expired";
+    public const string Cancelled = "cancelled";
+    public const string OutcomeUnknown = "outcome_unknown";
+}

@@ -1,0 +1,51 @@
+using CodeLab.Modules.Agent.Sessions.Log;
+using CodeLab.Protocol.Hub;
+
+namespace CodeLab.Modules.Agent.Sessions.Runtime;
+
+/// <summary>Who is attached to a session now. Not in the log: after a restart everybody attaches again.</summary>
+internal sealed class AttachedClients
+{
+    private readonly List<AttachedClient> _clients = [];
+
+    public bool Any => _clients.Count > 0;
+
+    public bool Has(string clientId) => _clients.Exists(c => c.Id == clientId && c.Profile is not null);
+
+    /// <summary>Adds a connection, or replaces what it said before.</summary>
+    public AttachedClient Join(string connectionId, AttachRequest request)
+    {
+        _clients.RemoveAll(c => c.ConnectionId == connectionId);
+        var id = request.Client?.Id is { Length: > 0 and <= 128 } own ? own : connectionId;
+        var profile = request.Tools is { Count: > 0 } tools
+            ? new ExecutorProfile(
+                id,
+                request.Client?.Name,
+                request.Client?.Platform,
+                tools,
+                request.Workspace?.Name,
+                request.Workspace?.Branch,
+                request.Workspace?.Rules ?? []
+            )
+            : null;
+        var client = new AttachedClient(connectionId, id, profile);
+        _clients.Add(client);
+        return client;
+    }
+
+    public AttachedClient? Leave(string connectionId)
+    {
+        var index = _clients.FindIndex(c => c.ConnectionId == connectionId);
+        if (index < 0)
+            return null;
+        var left = _clients[index];
+        _clients.RemoveAt(index);
+        return left;
+    }
+
+    /// <summary>The newest client that runs tools.</summary>
+    public ExecutorProfile? NewestExecutor() => _clients.FindLast(c => c.Profile is not null)?.Profile;
+}
+
+/// <summary>An attached connection; <see cref="Profile"/> is null for one that only watches.</summary>
+internal sealed record AttachedClient(string ConnectionId, string Id, ExecutorProfile? Profile);

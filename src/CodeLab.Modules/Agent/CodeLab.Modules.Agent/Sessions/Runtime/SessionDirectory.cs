@@ -1,0 +1,191 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Results;
+using CodeLab.Modules.Agent.Persistence;
+using CodeLab.Modules.Agent.Sessions.Engine;
+using CodeLab.Modules.Agent.Sessions.Log;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace CodeLab.Modules.Agent.Sessions.Runtime;
+
+/// <summary>Finds a session's actor, loading the session when nobody has it. At most one actor a session and process.</summary>
+internal sealed partial class SessionDirectory
+{
+    private readonly ConcurrentDictionary<string, Lazy<Task<Opened>>> _sessions = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, byte>> _connections = new(StringComparer.Ordinal);
+    private readonly SessionRuntime _runtime;
+    private readonly IOptions<AgentOptions> _options;
+    private readonly ILogger<SessionDirectory> _logger;
+
+    public SessionDirectory(SessionRuntime runtime, Database database, IOptions<AgentOptions> options, ILogger<SessionDirectory> logger)
+    {
+        (_runtime, _options, _logger) = (runtime, options, logger);
+        // SQLite has one process, so leases left by a dead one are ours; elsewhere a lease outlives its holder by its duration.
+        Holder = database.Provider == DatabaseProvider.Sqlite ? "local" : $"{Environment.MachineName}:{Guid.NewGuid():N}";
+        runtime.Forget = Forget;
+    }
+
+    /// <summary>This process's name in leases.</summary>
+    public string Holder { get; }
+
+    /// <summary>Actors in memory.</summary>
+    public IEnumerable<SessionActor> Loaded =>
+        _sessions
+            .Values.Where(l => l is { IsValueCreated: true, Value.IsCompletedSuccessfully: true })
+            .Select(l => l.Value.GetAwaiter().GetResult().Actor)
+            .OfType<SessionActor>();
+
+    /// <summary>Lets a caller work on a session of its own.</summary>
+    /// <param name="caller">Who.</param>
+    /// <param name="sessionId">The session.</param>
+    /// <param name="create">Whether an unknown id becomes a new session.</param>
+    /// <param name="work">What to do; repeated once when the actor stopped before taking it.</param>
+    public async Task<Result<T>> UseAsync<T>(SessionCaller caller, string sessionId, bool create, Func<SessionActor, Task<Result<T>>> work)
+    {
+        if (!SessionMapping.IsValidId(sessionId))
+            return SessionErrors.InvalidId();
+        if (_runtime.Drain.IsDraining)
+            return SessionErrors.Draining();
+        for (var attempt = 0; ; attempt++)
+        {
+            var opened = await OpenAsync(sessionId, create ? caller.UserId : null);
+            if (opened.Error is { } error)
+                return error;
+            var actor = opened.Actor!;
+            if (actor.Owner != caller.UserId || actor.IsDeleted)
+                return SessionErrors.NotFound(sessionId);
+            try
+            {
+                return await work(actor);
+            }
+            catch (ActorStoppedException) when (attempt < 3)
+            {
+                await actor.Stopped;
+            }
+            catch (SessionLostException lost) when (lost.Result is AppendResult.Duplicate && attempt < 3)
+            {
+                // The same input arrived through another session or node first; asked again, it is found and acknowledged.
+                await actor.Stopped;
+            }
+            catch (ActorStoppedException)
+            {
+                return SessionErrors.Busy();
+            }
+            catch (SessionLostException)
+            {
+                return SessionErrors.Elsewhere();
+            }
+        }
+    }
+
+    /// <summary>Remembers where a connection is attached, so that its end reaches every session.</summary>
+    public void Track(string connectionId, string sessionId) =>
+        _connections.GetOrAdd(connectionId, static _ => new(StringComparer.Ordinal)).TryAdd(sessionId, 0);
+
+    /// <summary>Detaches a connection from one session, or from all.</summary>
+    public async Task DetachAsync(string connectionId, string? sessionId)
+    {
+        if (!_connections.TryGetValue(connectionId, out var attached))
+            return;
+        string[] sessions = sessionId is null ? [.. attached.Keys] : [sessionId];
+        foreach (var session in sessions)
+        {
+            attached.TryRemove(session, out _);
+            if (_sessions.TryGetValue(session, out var lazy) && (await lazy.Value).Actor is { } actor)
+                await actor.DetachAsync(connectionId);
+        }
+        if (sessionId is null || attached.IsEmpty)
+            _connections.TryRemove(connectionId, out _);
+    }
+
+    /// <summary>Goes on with a session that has work left; nothing happens when another node has it.</summary>
+    public async Task RecoverAsync(string sessionId)
+    {
+        if (_sessions.ContainsKey(sessionId))
+            return;
+        await OpenAsync(sessionId, newOwner: null);
+    }
+
+    /// <summary>Stops every actor; what they committed is all there is to know.</summary>
+    public async Task StopAllAsync(CancellationToken cancellationToken)
+    {
+        var actors = Loaded.ToArray();
+        await Task.WhenAll(actors.Select(a => a.StopAsync())).WaitAsync(cancellationToken);
+        await _runtime.Store.ReleaseLeasesAsync(Holder, [.. actors.Select(a => a.SessionId)], cancellationToken);
+    }
+
+    private async Task<Opened> OpenAsync(string sessionId, string? newOwner)
+    {
+        var lazy = _sessions.GetOrAdd(sessionId, id => new(() => LoadAsync(id, newOwner)));
+        try
+        {
+            var opened = await lazy.Value;
+            // "Not found" and "elsewhere" hold for this moment only.
+            if (opened.Error is not null)
+                _sessions.TryRemove(new(sessionId, lazy));
+            return opened;
+        }
+        catch
+        {
+            _sessions.TryRemove(new(sessionId, lazy));
+            throw;
+        }
+    }
+
+    private async Task<Opened> LoadAsync(string sessionId, string? newOwner)
+    {
+        var store = _runtime.Store;
+        var row = await store.FindAsync(sessionId, CancellationToken.None);
+        if (row is null && newOwner is null)
+            return new(null, SessionErrors.NotFound(sessionId));
+        var lease = await store.AcquireLeaseAsync(
+            sessionId,
+            Holder,
+            TimeSpan.FromSeconds(_options.Value.LeaseSeconds),
+            CancellationToken.None
+        );
+        if (lease is null)
+            return new(null, SessionErrors.Elsewhere());
+        if (row is null)
+            return new(new SessionActor(new() { Id = sessionId, Owner = newOwner! }, 0, lease.Epoch, _runtime), null);
+        var loaded = await store.LoadAsync(sessionId, CancellationToken.None);
+        if (loaded is null)
+            return new(null, SessionErrors.NotFound(sessionId));
+        var state = Fold(loaded);
+        var actor = new SessionActor(state, loaded.Snapshot?.Seq ?? 0, lease.Epoch, _runtime);
+        if (row.HasOpenTurn)
+        {
+            SessionRecovered(sessionId, state.Status);
+            await actor.RecoverAsync();
+        }
+        return new(actor, null);
+    }
+
+    /// <summary>The state after a snapshot and the events behind it.</summary>
+    internal static SessionState Fold(LoadedSession loaded)
+    {
+        var state = loaded.Snapshot is { } snapshot
+            ? JsonSerializer.Deserialize(snapshot.Payload.Span, LogJson.Default.SessionState)!
+            : new SessionState { Id = loaded.Row.Id };
+        foreach (var row in loaded.Tail)
+            state.Apply(EventCodec.Decode(row.Type, row.Payload.Span), row.CreatedAt);
+        return state;
+    }
+
+    private void Forget(SessionActor actor)
+    {
+        if (
+            _sessions.TryGetValue(actor.SessionId, out var lazy)
+            && lazy is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }
+            && ReferenceEquals(lazy.Value.GetAwaiter().GetResult().Actor, actor)
+        )
+            _sessions.TryRemove(new(actor.SessionId, lazy));
+    }
+
+    [LoggerMessage(3002, LogLevel.Information, "Session {SessionId} goes on after a stop: {Status}")]
+    private partial void SessionRecovered(string sessionId, string status);
+
+    private sealed record Opened(SessionActor? Actor, Error? Error);
+}

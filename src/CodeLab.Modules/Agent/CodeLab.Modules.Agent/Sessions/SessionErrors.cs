@@ -1,0 +1,67 @@
+using CodeLab.BuildingBlocks.Results;
+
+namespace CodeLab.Modules.Agent.Sessions;
+
+/// <summary>Failures a caller of a session is meant to handle.</summary>
+internal static class SessionErrors
+{
+    public static Error NotFound(string sessionId) =>
+        new("SESSION_NOT_FOUND", $"Session {Shown(sessionId)} not found", 404)
+        {
+            Details = new Dictionary<string, string> { ["session_id"] = Shown(sessionId) },
+        };
+
+    public static Error Exists(string sessionId) =>
+        new("SESSION_EXISTS", $"Session {Shown(sessionId)} already exists: choose another id.", 409);
+
+    public static Error InvalidId() =>
+        new("INVALID_MESSAGE", "A session id has 1 to 64 characters of A-Z, a-z, 0-9, '_', '.' and '-'.", 400);
+
+    public static Error Elsewhere() =>
+        new("SESSION_ELSEWHERE", "Another node is serving this session. Try again in a few seconds.", 503) { RetryAfterSeconds = 5 };
+
+    public static Error Draining() =>
+        new("SHUTTING_DOWN", "The server is restarting. Nothing is lost: send this again in a few seconds.", 503) { RetryAfterSeconds = 5 };
+
+    public static Error Busy() =>
+        new("SESSION_BUSY", "Too many inputs wait for this session. Try again in a second.", 503) { RetryAfterSeconds = 1 };
+
+    public static Error UnknownAgent(string agent) =>
+        new("INVALID_MESSAGE", $"Unknown agent '{Shown(agent)}'. GET /api/v1/agents lists them.", 400);
+
+    public static Error MissingField(string field) =>
+        new("MISSING_FIELD", $"'{field}' is required and must not be empty.", 400)
+        {
+            Details = new Dictionary<string, string> { ["field"] = field },
+        };
+
+    public static Error MessageTooLong(int limit) =>
+        new("INVALID_MESSAGE", $"A message has at most {limit} characters: attach a file.", 413);
+
+    public static Error QueueFull(int limit) =>
+        new("QUEUE_FULL", $"{limit} messages already wait for this session. Wait for a turn to end, or cancel it.", 429)
+        {
+            RetryAfterSeconds = 5,
+        };
+
+    public static Error UnknownCall(string callId) => new("INVALID_CALL_ID", $"No open tool call '{Shown(callId)}' in this session.", 404);
+
+    public static Error NoPendingApproval(string callId) =>
+        new("INVALID_CALL_ID", $"No pending approval found for request_id={Shown(callId)}", 404);
+
+    public static Error ResultConflict(string callId) =>
+        new("INVALID_CALL_ID", $"Tool call '{Shown(callId)}' already has another result; the first one counts.", 409);
+
+    public static Error ApprovalRequired(string callId) =>
+        new("APPROVAL_REQUIRED", $"Tool call '{Shown(callId)}' waits for a decision: decide before running it.", 409);
+
+    public static Error InvalidDecision(string verdict) =>
+        new("INVALID_MESSAGE", $"Unknown decision '{Shown(verdict)}': use approve, edit or reject.", 400);
+
+    public static Error InvalidArguments(string problem) => new("INVALID_ARGUMENTS", problem, 400);
+
+    public static Error InvalidContext(string problem) => new("INVALID_MESSAGE", problem, 400);
+
+    // Errors echo at most 64 characters of what a client sent (security.md §7.8).
+    private static string Shown(string text) => text.Length <= 64 ? text : text[..64];
+}

@@ -1,0 +1,219 @@
+using CodeLab.Modules.Agent.Sessions;
+using CodeLab.Modules.Agent.Sessions.Engine;
+using CodeLab.Modules.Agent.Sessions.Log;
+using CsCheck;
+using Xunit;
+
+namespace CodeLab.UnitTests.Agent.Sessions;
+
+/// <summary>Random interleavings of everything that can happen to a session; the invariants of security.md G4 and §11 hold after each.</summary>
+public sealed class TurnEnginePropertyTests
+{
+    private const int _sessions = 2_000;
+    private const int _stepsEach = 150;
+
+    [Fact]
+    public void Whatever_happens_in_whatever_order_the_invariants_hold() =>
+        Gen.Int.Array[_stepsEach].Sample(Play, iter: _sessions, print: steps => string.Join(',', steps));
+
+    [Fact]
+    public void A_double_dispatch_would_be_noticed()
+    {
+        var session = new EnginePlayer();
+        session.Message("Look");
+        session.Answer("", ("read_file", new { path = "a.txt" }));
+        session.Log.Add((session.Last.Events.OfType<CallDispatched>().Single(), session.Now));
+
+        Assert.ThrowsAny<Exception>(() => CheckLog(session));
+    }
+
+    [Fact]
+    public void A_model_call_with_an_unanswered_tool_call_would_be_noticed()
+    {
+        var session = new EnginePlayer();
+        session.Message("Look");
+        session.Answer("", ("read_file", new { path = "a.txt" }));
+        session.Log.Add((new ModelRequested(session.State.Turn!.TurnId, 2, 1, ModelPurpose.Answer, "m"), session.Now));
+
+        Assert.ThrowsAny<Exception>(() => CheckLog(session));
+    }
+
+    private static void Play(int[] steps)
+    {
+        var session = new EnginePlayer(
+            new() { ApprovalTimeoutSeconds = 100, SwitchesPerSession = 30 },
+            agent: steps[0] % 2 == 0 ? "coder" : "orchestrator"
+        );
+        var stale = new List<ModelCallKey>();
+        var calls = new List<string> { "call_unknown" };
+        foreach (var raw in steps)
+        {
+            var pick = raw & 0x7fffffff;
+            var variant = pick / 32;
+            var turn = session.State.Turn;
+            if (turn is not null && (stale.Count == 0 || stale[^1] != session.Key))
+                stale.Add(session.Key);
+            switch (pick % 16)
+            {
+                case 0 or 1:
+                    session.Message($"message {variant}", variant % 3 == 0 ? $"id{variant % 7}" : null);
+                    break;
+                case 2 or 3 or 4 when turn is { Phase: TurnPhase.CallingModel, Purpose: ModelPurpose.Answer }:
+                    session.Answer("text", RandomCalls(variant));
+                    calls.AddRange(session.State.Turn?.Calls.Select(c => c.CallId) ?? []);
+                    break;
+                case 2 or 3 when turn is { Phase: TurnPhase.CallingModel, Purpose: ModelPurpose.Route }:
+                    session.Do(new EngineInput.Routed(session.Key, variant % 2 == 0 ? null : """{"agent":"debug"}""", null, null));
+                    break;
+                case 5 when turn is { Phase: TurnPhase.CallingModel }:
+                    session.Answer("final");
+                    break;
+                case 6 when turn is not null:
+                    session.Do(new EngineInput.Failed(session.Key, "PROVIDER_ERROR", "It failed", null));
+                    break;
+                case 7 when stale.Count > 0:
+                    session.Answer(stale[variant % stale.Count], "stale", ("write_file", new { path = "stale.txt", content = "" }));
+                    break;
+                case 8 or 9:
+                    session.Result(calls[variant % calls.Count], variant % 2 == 0 ? "a" : "b");
+                    break;
+                case 10 or 11:
+                    session.Decide(
+                        calls[variant % calls.Count],
+                        (variant % 4) switch
+                        {
+                            0 => "reject",
+                            1 => "edit",
+                            _ => "approve",
+                        },
+                        variant % 4 == 1 ? new { path = "e.txt", content = "e" } : null,
+                        remember: variant % 5 == 0
+                    );
+                    break;
+                case 12:
+                    session.Crash();
+                    break;
+                case 13 when variant % 3 == 0:
+                    session.Say(new SessionInput.Cancel());
+                    break;
+                case 13:
+                    session.Do(new EngineInput.Tick(variant % 50, Attached: true));
+                    break;
+                case 14 when variant % 2 == 0:
+                    session.Detach();
+                    break;
+                case 14:
+                    session.Attach($"exec{variant % 2}");
+                    break;
+                case 15:
+                    session.Say(new SessionInput.Switch(variant % 2 == 0 ? "architect" : "coder", variant % 3 == 0 ? "go on" : null, null));
+                    break;
+            }
+            Assert.Equal(session.Log.Count, session.State.LastSeq);
+        }
+        CheckLog(session);
+        Assert.Equal(EnginePlayer.Snapshot(session.Refold()), EnginePlayer.Snapshot(session.State));
+        CheckUsable(session);
+    }
+
+    private static (string, object)[] RandomCalls(int variant)
+    {
+        (string, object)[] kinds =
+        [
+            ("read_file", new { path = $"{variant % 3}.txt" }),
+            ("write_file", new { path = $"{variant % 3}.txt", content = "x" }),
+            ("execute_command", new { command = $"make {variant % 3}" }),
+            ("no_such_tool", new { x = 1 }),
+            ("switch_mode", new { mode = "debug", reason = "r" }),
+            ("read_file", new { path = "../x" }),
+            ("ask_followup_question", new { question = "?" }),
+            ("attempt_completion", new { result = "r" }),
+        ];
+        return [.. Enumerable.Range(0, 1 + variant % 3).Select(i => kinds[(variant + i * 3) % kinds.Length])];
+    }
+
+    /// <summary>What must be true of any log.</summary>
+    private static void CheckLog(EnginePlayer session)
+    {
+        var requested = new HashSet<string>();
+        var ended = new HashSet<string>();
+        var dispatched = new HashSet<string>();
+        var allowed = new HashSet<string>();
+        var waiting = new HashSet<string>();
+        string? turn = null;
+        string? question = null;
+        foreach (var (happened, _) in session.Log)
+        {
+            switch (happened)
+            {
+                case TurnStarted e:
+                    Assert.Null(turn);
+                    turn = e.TurnId;
+                    Assert.Equal(question, e.AnswersCall);
+                    if (question is not null)
+                        Assert.True(ended.Add(question));
+                    question = null;
+                    break;
+                case TurnCompleted e:
+                    Assert.Equal(turn, e.TurnId);
+                    turn = null;
+                    break;
+                case TurnFailed e:
+                    Assert.Equal(turn, e.TurnId);
+                    turn = null;
+                    break;
+                case TurnCancelled e:
+                    Assert.Equal(turn, e.TurnId);
+                    turn = null;
+                    break;
+                case ModelRequested e:
+                    Assert.Equal(turn, e.TurnId);
+                    // What the model is sent has exactly one result per call (security.md §11.7).
+                    Assert.Equal(requested.Count, ended.Count);
+                    break;
+                case AssistantWrote e:
+                    Assert.Equal(turn, e.TurnId);
+                    foreach (var call in e.Calls)
+                        Assert.True(requested.Add(call.CallId), "a call id was used twice");
+                    question = e.AsksCall ?? question;
+                    break;
+                case ApprovalRequested e:
+                    Assert.True(waiting.Add(e.CallId));
+                    break;
+                case ApprovalResolved e:
+                    Assert.True(waiting.Remove(e.CallId), "decided without being asked, or twice");
+                    break;
+                case CallAllowed e:
+                    Assert.DoesNotContain(e.CallId, waiting);
+                    Assert.True(allowed.Add(e.CallId));
+                    break;
+                case CallDispatched e:
+                    Assert.Contains(e.CallId, allowed);
+                    Assert.DoesNotContain(e.CallId, ended);
+                    Assert.True(dispatched.Add(e.CallId), "dispatched twice");
+                    break;
+                case CallEnded e:
+                    Assert.Contains(e.CallId, requested);
+                    Assert.DoesNotContain(e.CallId, waiting);
+                    Assert.True(ended.Add(e.CallId), "ended twice");
+                    if (e.Status is CallStatus.Result && e.ToolName is "write_file" or "execute_command")
+                        Assert.Contains(e.CallId, dispatched);
+                    break;
+                case LateResult e:
+                    Assert.Contains(e.CallId, ended);
+                    break;
+            }
+        }
+        if (turn is null && question is null)
+            Assert.Equal(requested.Count, ended.Count);
+    }
+
+    /// <summary>Whatever happened, a person can stop and go on.</summary>
+    private static void CheckUsable(EnginePlayer session)
+    {
+        session.Say(new SessionInput.Cancel());
+        Assert.Null(session.State.Turn);
+        session.Message("still there?");
+        Assert.NotNull(session.Last.CallModel);
+    }
+}
