@@ -83,13 +83,16 @@ internal static class DiffApplier
 
         if (found.Count == 0)
             return (null, NotFound(texts, block));
-        if (found.Count > 1)
+        // A later '=======' means a longer old text, and when that stands in the file, the shorter one does as well. Lines behind the marker
+        // that agree with the file are no accident; the marker alone could be.
+        found.Sort((a, b) => b.Reading.Search.Count.CompareTo(a.Reading.Search.Count));
+        var (chosen, places) = found[0];
+        if (found.Count > 1 && chosen.Search.Skip(found[1].Reading.Search.Count + 1).All(string.IsNullOrWhiteSpace))
             return (
                 null,
                 "the block has several '=======' lines, and it can be read in more than one way. Write '\\=======' for those that are text of the file."
             );
 
-        var (chosen, places) = found[0];
         var (place, ambiguous) = Nearest(places, hint ?? (chosen.Hint - 1));
         if (place is null)
             return (null, ambiguous);

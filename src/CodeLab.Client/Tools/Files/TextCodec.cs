@@ -31,6 +31,7 @@ internal static class TextCodec
         TextFormat? remembered = null
     )
     {
+        var named = Named(encodingName);
         if (Bom(bytes) is { } bom)
         {
             try
@@ -61,7 +62,7 @@ internal static class TextCodec
             // Not UTF-8: the next candidates decide.
         }
 
-        var encoding = Named(encodingName) ?? remembered?.Encoding;
+        var encoding = named ?? remembered?.Encoding;
         if (encoding is null or UTF8Encoding)
             throw new ToolFailure(
                 ToolErrorCodes.EncodingError,

@@ -1,4 +1,7 @@
+using System.ComponentModel;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using CodeLab.Client.Processes;
 
 namespace CodeLab.Client.Tools;
 
@@ -16,7 +19,13 @@ internal static class MoveFileTool
         using (var target = PinnedDirectory.OpenParent(context.Root, to))
         {
             var (old, @new) = (source.PathOf(from.Name), target.PathOf(to.Name));
-            if (new FileInfo(old).LinkTarget is null && Directory.Exists(old))
+            var link = new FileInfo(old).LinkTarget is not null;
+            if (link && !OperatingSystem.IsWindows())
+            {
+                if (Libc.Rename(old, @new) != 0)
+                    throw new IOException(new Win32Exception(Marshal.GetLastPInvokeError()).Message);
+            }
+            else if (Directory.Exists(old))
                 Directory.Move(old, @new);
             else
                 File.Move(old, @new, overwrite: false);
