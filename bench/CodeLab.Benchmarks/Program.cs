@@ -1,1 +1,12 @@
-Console.WriteLine("bench");
+using CodeLab.Benchmarks.Agent;
+
+// Each benchmark is a name after `--`: dotnet run -c Release --project bench/CodeLab.Benchmarks -- engine
+switch (args.FirstOrDefault())
+{
+    case "engine":
+        EngineSpeed.Run();
+        return 0;
+    default:
+        Console.Error.WriteLine("Name a benchmark: engine");
+        return 2;
+}

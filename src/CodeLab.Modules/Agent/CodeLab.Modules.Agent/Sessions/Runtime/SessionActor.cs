@@ -267,7 +267,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
 
     private async Task CommitAsync(List<SessionEvent> events, long firstSeq, DateTimeOffset now, string? inputId)
     {
-        var snapshot = SnapshotIfDue();
+        var snapshot = Snapshots.IfDue(_state, _snapshotSeq);
         var result = await _runtime.Store.AppendAsync(
             new()
             {
@@ -288,15 +288,6 @@ internal sealed partial class SessionActor : IAsyncDisposable
             throw new SessionLostException(SessionId, result);
         if (snapshot is not null)
             _snapshotSeq = snapshot.Seq;
-    }
-
-    /// <summary>A snapshot once the tail outgrows a quarter of the log: writing them stays a constant share of all writing.</summary>
-    private SessionSnapshot? SnapshotIfDue()
-    {
-        var tail = _state.LastSeq - _snapshotSeq;
-        if (tail < Math.Max(200, _state.LastSeq / 4))
-            return null;
-        return new(_state.LastSeq, System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(_state, LogJson.Default.SessionState));
     }
 
     private async Task PublishAsync(List<SessionEvent> events, long firstSeq, DateTimeOffset now)

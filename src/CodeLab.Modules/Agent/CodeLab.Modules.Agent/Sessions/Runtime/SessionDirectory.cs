@@ -1,10 +1,7 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Persistence;
-using CodeLab.Modules.Agent.Sessions.Engine;
-using CodeLab.Modules.Agent.Sessions.Log;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -46,7 +43,8 @@ internal sealed partial class SessionDirectory
     {
         if (!SessionMapping.IsValidId(sessionId))
             return SessionErrors.InvalidId();
-        if (_runtime.Drain.IsDraining)
+        // What is in memory may still reach a commit point; nothing new is taken up.
+        if (_runtime.Drain.IsDraining && !_sessions.ContainsKey(sessionId))
             return SessionErrors.Draining();
         for (var attempt = 0; ; attempt++)
         {
@@ -153,7 +151,7 @@ internal sealed partial class SessionDirectory
         var loaded = await store.LoadAsync(sessionId, CancellationToken.None);
         if (loaded is null)
             return new(null, SessionErrors.NotFound(sessionId));
-        var state = Fold(loaded);
+        var state = Snapshots.Fold(loaded);
         var actor = new SessionActor(state, loaded.Snapshot?.Seq ?? 0, lease.Epoch, _runtime);
         if (row.HasOpenTurn)
         {
@@ -161,17 +159,6 @@ internal sealed partial class SessionDirectory
             await actor.RecoverAsync();
         }
         return new(actor, null);
-    }
-
-    /// <summary>The state after a snapshot and the events behind it.</summary>
-    internal static SessionState Fold(LoadedSession loaded)
-    {
-        var state = loaded.Snapshot is { } snapshot
-            ? JsonSerializer.Deserialize(snapshot.Payload.Span, LogJson.Default.SessionState)!
-            : new SessionState { Id = loaded.Row.Id };
-        foreach (var row in loaded.Tail)
-            state.Apply(EventCodec.Decode(row.Type, row.Payload.Span), row.CreatedAt);
-        return state;
     }
 
     private void Forget(SessionActor actor)
