@@ -1,8 +1,11 @@
 using System.CommandLine;
+using CodeLab.Cli.Chat;
+using CodeLab.Cli.Doctor;
 using CodeLab.Cli.Run;
 using CodeLab.Cli.Sessions;
 using CodeLab.Cli.SignIn;
 using CodeLab.Cli.Terminal;
+using CodeLab.Cli.Up;
 using CodeLab.Client.Rest;
 using CodeLab.Client.SignIn;
 
@@ -16,10 +19,13 @@ internal static class CodeLabCommand
         var options = new CommonOptions();
         return new RootCommand("CodeLab: agents that plan on a server and work in your folder, asking before they change anything.")
         {
+            UpCommand.Create(options),
             LoginCommand.Create(options),
             LogoutCommand.Create(options),
+            ChatCommand.Create(options),
             RunCommand.Create(options),
             SessionsCommand.Create(options),
+            DoctorCommand.Create(options),
         };
     }
 
