@@ -106,7 +106,7 @@ internal static class ToolOutput
         {
             return value.ValueKind is JsonValueKind.String ? value.GetString()! : ToolJson.Text(value);
         }
-        catch (InvalidOperationException)
+        catch (Exception broken) when (broken is InvalidOperationException or JsonException)
         {
             return value.GetRawText(); // Half of a surrogate pair, escaped: the raw text still says what it is.
         }

@@ -169,10 +169,18 @@ internal static class ToolArguments
             case "attempt_completion" when name == "command":
                 return null; // Published and ignored (protocol.md §6.2).
             default:
-                members.Add(new(name, value));
+                if (!IsBlankOptionalPath(tool, name, value))
+                    members.Add(new(name, value));
                 return null;
         }
     }
+
+    /// <summary>An empty optional path means "not given" to every model that writes one.</summary>
+    private static bool IsBlankOptionalPath(ToolDefinition tool, string name, JsonElement value) =>
+        value.ValueKind is JsonValueKind.String
+        && tool.PathArguments.Contains(name)
+        && string.IsNullOrWhiteSpace(value.GetString())
+        && tool.Arguments.Properties.Any(p => p.Name == name && (!p.Required || p.Default is not null));
 
     private static JsonElement TrueElement { get; } = JsonElement.Parse("true");
 
