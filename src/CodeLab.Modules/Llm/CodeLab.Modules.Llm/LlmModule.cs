@@ -1,0 +1,68 @@
+using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Messages;
+using CodeLab.BuildingBlocks.Modules;
+using CodeLab.Modules.Llm.Models;
+using CodeLab.Modules.Llm.Persistence;
+using CodeLab.Modules.Llm.Providers;
+using CodeLab.Modules.Llm.Providers.Anthropic;
+using CodeLab.Modules.Llm.Providers.Demo;
+using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Providers.Ollama;
+using CodeLab.Modules.Llm.Providers.OpenAi;
+using CodeLab.Modules.Llm.Usage;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+
+namespace CodeLab.Modules.Llm;
+
+/// <summary>Providers, models, chat streams and token usage.</summary>
+public static class LlmModule
+{
+    /// <summary>Registers the module. Nothing is asked of a provider, and no vendor's SDK is loaded, before the host listens.</summary>
+    public static void AddLlmModule(this IHostApplicationBuilder builder)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        builder.AddModuleOptions<LlmOptions>(LlmOptions.Section);
+        builder.Services.AddSingleton<IValidateOptions<LlmOptions>>(services => new AddressCheck(
+            services.GetRequiredService<IConfiguration>()
+        ));
+        builder.AddModuleDbContext<LlmDbContext, SqliteLlmDbContext, PostgresLlmDbContext>(LlmDbContext.Prefix);
+        builder.AddModuleMessages(typeof(LlmModule).Assembly);
+
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton<IProviderKind, OpenAiProvider>();
+        builder.Services.AddSingleton<IProviderKind, AnthropicProvider>();
+        builder.Services.AddSingleton<IProviderKind, OllamaProvider>();
+        builder.Services.AddSingleton<IProviderKind, DemoProvider>();
+        builder.Services.AddSingleton<ProviderTransport>();
+        builder.Services.AddSingleton<ModelFactsBook>();
+        builder.Services.AddSingleton<ModelCatalogue>();
+        builder.Services.AddSingleton<LlmMetrics>();
+        builder.Services.AddSingleton<UsageLedger>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<UsageLedger>());
+        builder.Services.AddHostedService<RefreshModels>();
+    }
+
+    /// <summary>Maps <c>GET /api/v1/models</c>.</summary>
+    public static void MapLlmModule(this IEndpointRouteBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        ListModelsEndpoint.Map(app);
+    }
+
+    /// <summary>A mistyped address would otherwise look like a missing provider, and the demo would answer instead.</summary>
+    private sealed class AddressCheck(IConfiguration configuration) : IValidateOptions<LlmOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, LlmOptions options)
+        {
+            string[] names = ["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "OLLAMA_BASE_URL"];
+            var faults = names.Select(n => EnvironmentAddress.Fault(configuration, n)).OfType<string>().ToList();
+            return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+        }
+    }
+}

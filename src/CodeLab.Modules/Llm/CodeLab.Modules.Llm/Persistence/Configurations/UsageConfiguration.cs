@@ -1,0 +1,28 @@
+using CodeLab.Modules.Llm.Usage;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace CodeLab.Modules.Llm.Persistence.Configurations;
+
+internal sealed class UsageConfiguration : IEntityTypeConfiguration<UsageEntry>
+{
+    public void Configure(EntityTypeBuilder<UsageEntry> builder)
+    {
+        builder.ToTable("llm_usage");
+        builder.HasKey(u => u.Id);
+        builder.Property(u => u.Id).ValueGeneratedNever();
+        // Milliseconds sort and compare alike in both databases.
+        builder
+            .Property(u => u.CreatedAt)
+            .HasConversion(t => t.ToUnixTimeMilliseconds(), ms => DateTimeOffset.FromUnixTimeMilliseconds(ms));
+        builder.Property(u => u.UserId).HasMaxLength(128);
+        builder.Property(u => u.SessionId).HasMaxLength(128);
+        builder.Property(u => u.Agent).HasMaxLength(64);
+        builder.Property(u => u.Provider).HasMaxLength(64);
+        builder.Property(u => u.Model).HasMaxLength(128);
+        builder.Property(u => u.Outcome).HasMaxLength(64);
+        builder.HasIndex(u => u.CreatedAt);
+        builder.HasIndex(u => new { u.UserId, u.CreatedAt });
+        builder.HasIndex(u => u.SessionId);
+    }
+}

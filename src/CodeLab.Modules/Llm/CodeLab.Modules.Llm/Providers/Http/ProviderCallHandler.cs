@@ -1,0 +1,185 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace CodeLab.Modules.Llm.Providers.Http;
+
+/// <summary>
+/// Retries and limits of one call: repeats before the first byte only, and hands out an answer that watches its own clock and size. Sits below
+/// every SDK, so that all providers fail alike.
+/// </summary>
+internal sealed partial class ProviderCallHandler(ProviderCall call, HttpMessageInvoker connections, ILogger<ProviderCallHandler> logger)
+    : HttpMessageHandler
+{
+    private const int MostRefusalBytes = 64 * 1024;
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        await BufferAsync(request, cancellationToken);
+        for (var retry = 0; ; retry++)
+        {
+            try
+            {
+                return await SendOnceAsync(request);
+            }
+            catch (ProviderException failure) when (failure.IsTransient && retry < call.Limits.Retries)
+            {
+                var wait = WaitBefore(retry, failure.RetryAfterSeconds);
+                if (wait > CallLimits.MostRetryAfter)
+                    throw;
+                Retrying(call.Provider.Name, failure.Code, failure.Status ?? 0, wait.TotalMilliseconds, retry + 1);
+                await WaitAsync(wait);
+            }
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request)
+    {
+        call.Attempts++;
+        using var firstByte = new CancellationTokenSource(call.Limits.FirstByte, call.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(call.Token, firstByte.Token);
+        var started = call.Time.GetTimestamp();
+        HttpResponseMessage? response = null;
+        try
+        {
+            response = await connections.SendAsync(request, either.Token);
+            if (!response.IsSuccessStatusCode)
+                throw await RefusalAsync(response, either.Token);
+            CheckContentType(response);
+            var left = call.Limits.FirstByte - call.Time.GetElapsedTime(started);
+            var body = await response.Content.ReadAsStreamAsync(either.Token);
+            var guarded = new StreamContent(new GuardedStream(body, call, left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1)));
+            foreach (var (name, values) in response.Content.Headers.NonValidated)
+                guarded.Headers.TryAddWithoutValidation(name, values);
+            response.Content = guarded;
+            return response;
+        }
+        catch (Exception e)
+        {
+            response?.Dispose();
+            // The caller's leaving is no failure and goes on as it came.
+            call.Caller.ThrowIfCancellationRequested();
+            if (ProviderException.In(e) is { } ours)
+                throw ours;
+            if (e is OperationCanceledException)
+                throw OutOfTime(e, firstByte.IsCancellationRequested);
+            if (e is HttpRequestException or IOException)
+                throw Unreachable(e);
+            throw;
+        }
+    }
+
+    private ProviderException OutOfTime(Exception cause, bool firstByteOver)
+    {
+        if (call.IsOverTime)
+            return call.OverTime();
+        if (firstByteOver)
+            return call.TimedOut($"sent nothing within {call.Limits.FirstByte.TotalSeconds:0.#} s");
+        // What is left is the connection's own clock: nothing was sent, so a repetition is safe.
+        return new ProviderException(
+            FailureCodes.Timeout,
+            $"{call.Provider.Name} can not be reached in time. Check its base URL and the network.",
+            cause
+        )
+        {
+            IsTransient = true,
+        };
+    }
+
+    private ProviderException Unreachable(Exception cause) =>
+        new(
+            FailureCodes.ProviderError,
+            cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
+                ? $"No secure connection to {call.Provider.Name}: its certificate is not trusted here. An administrator has to check its base URL."
+                : $"{call.Provider.Name} can not be reached. Check that it runs, its base URL and the network.",
+            cause
+        )
+        {
+            IsTransient = cause is not HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError },
+        };
+
+    private async Task<ProviderException> RefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        var text = new StringBuilder();
+        await using (var body = await response.Content.ReadAsStreamAsync(cancellationToken))
+        {
+            var buffer = new byte[8192];
+            for (var total = 0; total < MostRefusalBytes; )
+            {
+                var read = await body.ReadAsync(buffer, cancellationToken);
+                if (read == 0)
+                    break;
+                total += read;
+                text.Append(Encoding.UTF8.GetString(buffer, 0, read));
+            }
+        }
+        var retryAfter = StatusFailure.RetryAfter(response.Headers, call.Time);
+        return StatusFailure.From(call.Provider.Name, response.StatusCode, text.ToString(), retryAfter);
+    }
+
+    private void CheckContentType(HttpResponseMessage response)
+    {
+        var type = response.Content.Headers.ContentType?.MediaType;
+        if (
+            type
+            is null
+                or "text/event-stream"
+                or "application/json"
+                or "application/x-ndjson"
+                or "text/plain"
+                or "application/octet-stream"
+        )
+            return;
+        throw new ProviderException(
+            FailureCodes.ProviderError,
+            $"{call.Provider.Name} answered with a page instead of a model's answer. An administrator has to check its base URL."
+        )
+        {
+            Status = (int)HttpStatusCode.OK,
+        };
+    }
+
+    private static async Task BufferAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        if (request.Content is null)
+            return;
+        // Buffered, so that it can be sent again.
+        await request.Content.LoadIntoBufferAsync(cancellationToken);
+        if (request.Content.Headers.ContentLength > CallLimits.BodyBytes)
+        {
+            throw new ProviderException(
+                FailureCodes.ContextTooLarge,
+                "The conversation is larger than 16 MiB. Begin a new session, or leave out large attachments."
+            );
+        }
+    }
+
+    /// <summary>The provider's own wish, or 0.5, 1, 2 … s with up to a half more, so that many callers do not come back at once.</summary>
+    private TimeSpan WaitBefore(int retry, int? retryAfterSeconds)
+    {
+        if (retryAfterSeconds is { } seconds)
+            return TimeSpan.FromSeconds(seconds);
+        var delay = call.Limits.RetryDelay * Math.Pow(2, retry);
+        return delay * (1 + RandomNumberGenerator.GetInt32(0, 500) / 1000.0);
+    }
+
+    private async Task WaitAsync(TimeSpan wait)
+    {
+        try
+        {
+            await Task.Delay(wait, call.Time, call.Token);
+        }
+        catch (OperationCanceledException) when (!call.Caller.IsCancellationRequested && call.IsOverTime)
+        {
+            throw call.OverTime();
+        }
+    }
+
+    [LoggerMessage(
+        4003,
+        LogLevel.Information,
+        "Provider {Provider} failed with {Code} (status {Status}); retry {Retry} in {Milliseconds} ms"
+    )]
+    private partial void Retrying(string provider, string code, int status, double milliseconds, int retry);
+}
