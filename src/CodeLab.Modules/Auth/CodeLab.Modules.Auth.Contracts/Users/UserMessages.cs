@@ -18,4 +18,11 @@ public sealed record UserInfo(string Id, string Username, IReadOnlyList<string> 
 /// </summary>
 /// <param name="UserId">Id of the user.</param>
 /// <param name="Reason">Why, as an audit event name.</param>
-public sealed record UserRightsChanged(string UserId, string Reason) : INotification;
+public sealed record UserRightsChanged(string UserId, string Reason) : INotification
+{
+    /// <summary>
+    /// The one sign-in that ended (claim <c>sid</c> of its access tokens); null when all of the user's are meant. Connections of the
+    /// user's other sign-ins stay open.
+    /// </summary>
+    public string? SignInId { get; init; }
+}

@@ -1,0 +1,123 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace CodeLab.Modules.Auth;
+
+/// <summary>Settings of the Auth module (design.md §12, §14).</summary>
+internal sealed class AuthOptions : IValidatableObject
+{
+    public const string Section = "CodeLab:Auth";
+
+    /// <summary>Issuer written into tokens (claim <c>iss</c>), whatever address the host listens on. No trailing slash.</summary>
+    [Required]
+    public string Issuer { get; set; } = "https://auth.codelab.local";
+
+    /// <summary>Audience of access tokens (claim <c>aud</c>).</summary>
+    [Required]
+    public string Audience { get; set; } = "codelab-api";
+
+    /// <summary>Whether the password grant, which existing IDEs use, is answered. Default true; RFC 9700 §2.4 advises against it.</summary>
+    public bool PasswordGrant { get; set; } = true;
+
+    /// <summary>Seconds an access token lives; 900 by default. The released IDE needs more than 300 (protocol.md §2.2).</summary>
+    [Range(60, 3600)]
+    public int AccessTokenSeconds { get; set; } = 900;
+
+    /// <summary>Days a refresh token lives when it is not used; 30 by default.</summary>
+    [Range(1, 90)]
+    public int RefreshTokenDays { get; set; } = 30;
+
+    /// <summary>Days after which a sign-in ends however often it is refreshed; 90 by default.</summary>
+    [Range(1, 365)]
+    public int SignInDays { get; set; } = 90;
+
+    /// <summary>Seconds in which a spent refresh token still yields the same successor (security.md G1); 30 by default, 0 for none.</summary>
+    [Range(0, 300)]
+    public int RefreshReplaySeconds { get; set; } = 30;
+
+    /// <summary>Bits of new RSA signing keys; 3072 by default (security.md §3.7).</summary>
+    [AllowedValues(2048, 3072, 4096)]
+    public int SigningKeyBits { get; set; } = 3072;
+
+    /// <summary>PBKDF2-HMAC-SHA512 iterations of new password hashes; older hashes are renewed at the next sign-in.</summary>
+    [Range(210_000, 10_000_000)]
+    public int PasswordIterations { get; set; } = 210_000;
+
+    /// <summary>
+    /// Admits plain HTTP from other machines on the token, revocation and set-up routes. Default false: HTTPS, loopback, or a proxy listed in
+    /// <c>CodeLab:TrustedProxies</c>. True only where the network itself is private, such as that of a container composition.
+    /// </summary>
+    public bool AllowPlainHttp { get; set; }
+
+    /// <summary>Lock-out after failed sign-ins.</summary>
+    public LockoutOptions Lockout { get; set; } = new();
+
+    /// <summary>Services that sign in with client credentials.</summary>
+    public List<ClientOptions> Clients { get; set; } = [];
+
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (!Uri.TryCreate(Issuer, UriKind.Absolute, out var issuer) || Issuer.EndsWith('/') || issuer.Query.Length > 0)
+            yield return new("CodeLab:Auth:Issuer must be an absolute address without a trailing slash.", [nameof(Issuer)]);
+        if (Lockout.Threshold is < 1 or > 100)
+            yield return new("CodeLab:Auth:Lockout:Threshold must be 1 to 100 failures.", [nameof(Lockout)]);
+        if (Lockout.Minutes is <= 0 or > 1440)
+            yield return new("CodeLab:Auth:Lockout:Minutes must be more than 0 and at most 1440.", [nameof(Lockout)]);
+        for (var i = 0; i < Clients.Count; i++)
+        {
+            foreach (var fault in Clients[i].Faults())
+                yield return new($"CodeLab:Auth:Clients:{i}: {fault}", [nameof(Clients)]);
+        }
+        foreach (var twice in Clients.GroupBy(c => c.ClientId, StringComparer.Ordinal).Where(g => g.Count() > 1))
+            yield return new($"CodeLab:Auth:Clients: '{twice.Key}' is registered twice.", [nameof(Clients)]);
+    }
+}
+
+/// <summary>When a name is locked and for how long.</summary>
+internal sealed class LockoutOptions
+{
+    /// <summary>Failed sign-ins in a row that lock a name; 5 by default.</summary>
+    public int Threshold { get; set; } = 5;
+
+    /// <summary>Minutes the lock lasts, and after which failures are forgotten; 15 by default.</summary>
+    public double Minutes { get; set; } = 15;
+}
+
+/// <summary>A registered service.</summary>
+internal sealed class ClientOptions
+{
+    private static readonly string[] _scopes = ["api:read", "api:write", "api:admin", "llm:invoke"];
+
+    /// <summary>Client id, 3–255 characters of <c>A-Z a-z 0-9 _ -</c>.</summary>
+    public string ClientId { get; set; } = "";
+
+    /// <summary>Secret, at least 16 characters.</summary>
+    public string ClientSecret { get; set; } = "";
+
+    /// <summary>Grants it may use: <c>client_credentials</c>, which is also the default.</summary>
+    public List<string> Grants { get; set; } = [];
+
+    /// <summary>Scopes it may ask for; default <c>api:read api:write</c>.</summary>
+    public List<string> Scopes { get; set; } = [];
+
+    internal IEnumerable<string> Faults()
+    {
+        if (ClientId.Length is < 3 or > 255 || !ClientId.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-'))
+            yield return "ClientId must be 3 to 255 characters of A-Z, a-z, 0-9, _ and -.";
+        if (Clients.ClientRegistry.FirstParty.Contains(ClientId))
+            yield return $"'{ClientId}' is a built-in public client and takes no registration.";
+        if (ClientSecret.Length < 16)
+            yield return "ClientSecret must have at least 16 characters (make one with: openssl rand -base64 32).";
+        foreach (var grant in Grants.Where(g => g != "client_credentials"))
+            yield return $"grant '{grant}' is not available to a registered service; use client_credentials.";
+        foreach (var scope in Scopes.Where(s => !_scopes.Contains(s)))
+            yield return $"scope '{scope}' is unknown; there are {string.Join(", ", _scopes)}.";
+    }
+}
+
+/// <summary>Switch of all request limits (design.md §12); lock-out stays on.</summary>
+internal sealed class RateLimitOptions
+{
+    public const string Section = "CodeLab:RateLimits";
+
+    public bool Enabled { get; set; } = true;
+}
