@@ -6,7 +6,10 @@ switch (args.FirstOrDefault())
     case "engine":
         EngineSpeed.Run();
         return 0;
+    case "durable-inputs":
+        await DurableInputs.RunAsync(args.Skip(1).FirstOrDefault());
+        return 0;
     default:
-        Console.Error.WriteLine("Name a benchmark: engine");
+        Console.Error.WriteLine("Name a benchmark: engine, durable-inputs [DIRECTORY]");
         return 2;
 }
