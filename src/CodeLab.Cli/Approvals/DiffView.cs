@@ -65,7 +65,9 @@ internal static class DiffView
         var lines = new List<Line>();
         int old = 0,
             @new = 0;
-        foreach (var piece in InlineDiffBuilder.Diff(Differ.Instance, before, after, ignoreWhiteSpace: false).Lines)
+        // The newline at the end of a text ends its last line and begins no other.
+        var (first, second) = (WithoutEnd(before), WithoutEnd(after));
+        foreach (var piece in InlineDiffBuilder.Diff(Differ.Instance, first, second, ignoreWhiteSpace: false).Lines)
         {
             // An empty text is no line, although splitting it gives one.
             if (piece.Type == ChangeType.Deleted && before.Length == 0)
@@ -81,11 +83,12 @@ internal static class DiffView
                 }
             );
         }
-        // The newline at the end of a text is not a line of its own.
-        if (lines.Count > 1 && lines[^1] is { Kind: ChangeType.Unchanged, Text: "" })
-            lines.RemoveAt(lines.Count - 1);
+        if (before.Length > 0 && after.Length > 0 && before.EndsWith('\n') != after.EndsWith('\n'))
+            lines.Add(new Line(ChangeType.Inserted, null, null, after.EndsWith('\n') ? "(newline at the end)" : "(no newline at the end)"));
         return lines;
     }
+
+    private static string WithoutEnd(string text) => text.EndsWith('\n') ? text[..^1] : text;
 
     /// <summary>Keeps changes and their surroundings; what is left out becomes one line that counts it.</summary>
     internal static List<Line> Fold(List<Line> lines)

@@ -43,7 +43,7 @@ internal static class MarkdownRenderer
     {
         var bar = console.Lines(new Paragraph("│", Dim))[0];
         var text = new Paragraph(line.Length == 0 ? " " : line, new Style(Color.Grey85)) { Overflow = Overflow.Fold };
-        return [.. console.Lines(text, console.Width - 4).Select(part => $"  {bar} {part}".TrimEnd())];
+        return [.. console.Lines(text, console.Width - 5).Select(part => $"  {bar} {part}".TrimEnd())];
     }
 
     private static string[] Hanging(string text, string first, CliConsole console, Style? style)

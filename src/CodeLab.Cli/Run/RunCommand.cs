@@ -9,11 +9,11 @@ internal static class RunCommand
 {
     public static Command Create(CommonOptions options)
     {
-        var task = new Argument<string[]>("task")
+        var task = new Argument<string?>("task")
         {
             Description =
                 "What to do. '-' reads it from standard input. Without it, --session names a session whose turn is followed to its end",
-            Arity = ArgumentArity.ZeroOrMore,
+            Arity = ArgumentArity.ZeroOrOne,
             HelpName = "TASK",
         };
         var command = new Command("run", "Does one task and ends")
@@ -34,7 +34,7 @@ internal static class RunCommand
             options,
             async (parsed, settings, console, cancellationToken) =>
             {
-                var text = await ReadTaskAsync(parsed.GetValue(task) ?? [], cancellationToken);
+                var text = await ReadTaskAsync(parsed.GetValue(task), cancellationToken);
                 if (text is null && settings.Session is null)
                     throw new UsageException(
                         "Say what to do: codelab run \"add a line to README\". Or follow a session: codelab run --session ID"
@@ -47,9 +47,11 @@ internal static class RunCommand
         return command;
     }
 
-    private static async Task<string?> ReadTaskAsync(string[] words, CancellationToken cancellationToken)
+    private static async Task<string?> ReadTaskAsync(string? task, CancellationToken cancellationToken)
     {
-        var text = words is ["-"] ? await Console.In.ReadToEndAsync(cancellationToken) : string.Join(' ', words);
+        if (task?.StartsWith("--", StringComparison.Ordinal) == true)
+            throw new UsageException($"There is no option {task.Split(' ')[0]}: see 'codelab run --help'.");
+        var text = task is "-" ? await Console.In.ReadToEndAsync(cancellationToken) : task;
         return string.IsNullOrWhiteSpace(text) ? null : text;
     }
 }
