@@ -60,7 +60,7 @@ internal sealed class HubDoor(
         var user = context.User.Identity?.IsAuthenticated == true ? context.User.FindFirstValue("sub") : null;
         if (user is not null && fanout.CountOf(user) >= rates.Value.ConnectionsPerUser)
             return _tooMany;
-        return limits.TakeConnect(ClientAddress.Of(context), user, resuming: request.Query["resume"] == "1") ? null : _tooMany;
+        return limits.TakeConnect(Limits.ClientAddress.Of(context), user, resuming: request.Query["resume"] == "1") ? null : _tooMany;
     }
 
     /// <summary>A negotiation, or an upgrade without one; what follows a negotiation names its connection.</summary>
