@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Persistence;
 using Microsoft.Extensions.Logging;
@@ -16,15 +15,14 @@ internal sealed partial class SessionDirectory
     private readonly IOptions<AgentOptions> _options;
     private readonly ILogger<SessionDirectory> _logger;
 
-    public SessionDirectory(SessionRuntime runtime, Database database, IOptions<AgentOptions> options, ILogger<SessionDirectory> logger)
+    public SessionDirectory(SessionRuntime runtime, IOptions<AgentOptions> options, ILogger<SessionDirectory> logger)
     {
         (_runtime, _options, _logger) = (runtime, options, logger);
-        // SQLite has one process, so leases left by a dead one are ours; elsewhere a lease outlives its holder by its duration.
-        Holder = database.Provider == DatabaseProvider.Sqlite ? "local" : $"{Environment.MachineName}:{Guid.NewGuid():N}";
+        Holder = $"{Environment.MachineName}:{Guid.NewGuid():N}";
         runtime.Forget = Forget;
     }
 
-    /// <summary>This process's name in leases.</summary>
+    /// <summary>This process's name in leases; another one at every start, so that what a dead process held is fenced.</summary>
     public string Holder { get; }
 
     /// <summary>Actors in memory.</summary>
