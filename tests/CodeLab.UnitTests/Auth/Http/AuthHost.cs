@@ -71,7 +71,9 @@ internal sealed class AuthHost : IAsyncDisposable
         builder.Logging.ClearProviders();
         // Small keys: tests make many, and their size is not what is tested.
         builder.Configuration.AddInMemoryCollection([new("CodeLab:Auth:SigningKeyBits", "2048")]);
-        builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Name, (string?)s.Value)));
+        // Named twice, the later one counts.
+        foreach (var (name, value) in settings)
+            builder.Configuration.AddInMemoryCollection([new(name, value)]);
         var postgres = ownsFolder ? await CreatePostgresAsync() : null;
         builder
             .Services.AddOptions<DatabaseOptions>()
@@ -106,6 +108,11 @@ internal sealed class AuthHost : IAsyncDisposable
         catch
         {
             await app.DisposeAsync();
+            Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
+            if (ownsFolder)
+                Directory.Delete(folder, recursive: true);
+            if (postgres is not null)
+                await DropPostgresAsync(postgres);
             throw;
         }
         app.Services.GetRequiredService<StartupGate>().Open();

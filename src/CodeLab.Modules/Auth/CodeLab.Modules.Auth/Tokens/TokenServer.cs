@@ -14,7 +14,7 @@ namespace CodeLab.Modules.Auth.Tokens;
 
 /// <summary>
 /// The OpenIddict server. It reads and checks requests, authenticates clients and answers discovery; tokens, rotation and answers are
-/// ours, because its rotation is not atomic and its answers differ from the published ones (docs/adr of the Auth module).
+/// ours, because its rotation is not atomic and its answers differ from the published ones.
 /// </summary>
 internal static class TokenServer
 {

@@ -35,7 +35,8 @@ internal sealed class Lockouts(Database database, TimeProvider time, IOptions<Au
             INSERT INTO auth_lockouts (name, failures, last_failure_at, locked_until)
             VALUES (@name, 1, @now, CASE WHEN 1 >= @threshold THEN @until END)
             ON CONFLICT (name) DO UPDATE SET
-                failures = CASE WHEN auth_lockouts.last_failure_at < @forget THEN 1 ELSE auth_lockouts.failures + 1 END,
+                failures = CASE WHEN auth_lockouts.last_failure_at < @forget OR auth_lockouts.locked_until <= @now
+                    THEN 1 ELSE auth_lockouts.failures + 1 END,
                 last_failure_at = @now,
                 locked_until = CASE
                     WHEN auth_lockouts.locked_until > @now THEN auth_lockouts.locked_until
