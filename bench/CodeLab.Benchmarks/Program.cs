@@ -1,4 +1,5 @@
 using CodeLab.Benchmarks.Agent;
+using CodeLab.Benchmarks.Host;
 
 // Each benchmark is a name after `--`: dotnet run -c Release --project bench/CodeLab.Benchmarks -- engine
 switch (args.FirstOrDefault())
@@ -6,10 +7,16 @@ switch (args.FirstOrDefault())
     case "engine":
         EngineSpeed.Run();
         return 0;
+    case "open":
+        await SessionOpen.RunAsync();
+        return 0;
     case "durable-inputs":
         await DurableInputs.RunAsync(args.Skip(1).FirstOrDefault());
         return 0;
+    case "startup":
+        await Startup.RunAsync(args.Skip(1).FirstOrDefault());
+        return 0;
     default:
-        Console.Error.WriteLine("Name a benchmark: engine, durable-inputs [DIRECTORY]");
+        Console.Error.WriteLine("Name a benchmark: engine, open, durable-inputs [DIRECTORY], startup [DIRECTORY]");
         return 2;
 }

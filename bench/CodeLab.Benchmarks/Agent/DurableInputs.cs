@@ -24,7 +24,7 @@ internal static class DurableInputs
     public static async Task RunAsync(string? directory)
     {
         var folder = directory is null ? Directory.CreateTempSubdirectory("codelab-bench-").FullName : Path.GetFullPath(directory);
-        var builder = Host.CreateEmptyApplicationBuilder(null);
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddSingleton(Options.Create(new DatabaseOptions { DataDirectory = folder }));
         builder.Services.AddSingleton<Database>();
         builder.AddAgentStore();
