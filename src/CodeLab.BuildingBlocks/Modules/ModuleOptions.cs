@@ -21,7 +21,18 @@ public static class ModuleOptions
             .ValidateDataAnnotations()
             .ValidateOnStart();
         builder.Services.AddSingleton(
-            new OptionsCheck(section, typeof(TOptions), services => _ = services.GetRequiredService<IOptions<TOptions>>().Value)
+            new OptionsCheck(
+                section,
+                typeof(TOptions),
+                services => _ = services.GetRequiredService<IOptions<TOptions>>().Value,
+                services =>
+                {
+                    var options = Activator.CreateInstance<TOptions>();
+                    foreach (var configure in services.GetServices<IConfigureOptions<TOptions>>())
+                        configure.Configure(options);
+                    return options;
+                }
+            )
         );
     }
 }
@@ -30,4 +41,5 @@ public static class ModuleOptions
 /// <param name="Section">Configuration section.</param>
 /// <param name="Options">The class.</param>
 /// <param name="Run">Throws when a value can not be read or is refused.</param>
-public sealed record OptionsCheck(string Section, Type Options, Action<IServiceProvider> Run);
+/// <param name="Bind">Reads the values without validating them.</param>
+public sealed record OptionsCheck(string Section, Type Options, Action<IServiceProvider> Run, Func<IServiceProvider, object> Bind);

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -23,11 +24,15 @@ internal static partial class SettingsCheck
             catch (OptionsValidationException wrong)
             {
                 faults.AddRange(wrong.Failures.Select(failure => Readable(check.Section, failure)));
+                // The framework asks an object about itself only when its attributes found nothing.
+                if (check.Bind(services) is IValidatableObject options)
+                    faults.AddRange(options.Validate(new ValidationContext(options)).Select(r => r.ErrorMessage ?? ""));
             }
-            catch (InvalidOperationException)
+            catch (InvalidOperationException unreadable)
             {
                 // The binder stops at the first value it can not read: look at all of them.
-                faults.AddRange(Unreadable(check.Options, configuration.GetSection(check.Section)));
+                var found = Unreadable(check.Options, configuration.GetSection(check.Section)).ToList();
+                faults.AddRange(found.Count > 0 ? found : [unreadable.Message]);
             }
         }
         faults.AddRange(WrongAddresses(configuration["urls"]));

@@ -1,3 +1,4 @@
+using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Startup;
@@ -8,6 +9,7 @@ using CodeLab.Modules.Gateway.Sessions;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 
 namespace CodeLab.Modules.Gateway;
@@ -22,6 +24,7 @@ public static class GatewayModule
         builder.AddModuleOptions<GatewayOptions>(GatewayOptions.Section);
         builder.AddModuleOptions<RateLimitOptions>(RateLimitOptions.Section);
         builder.AddModuleMessages(typeof(GatewayModule).Assembly);
+        builder.Services.TryAddSingleton<ClientAddress>();
         builder.Services.AddSingleton<GatewayMetrics>();
         builder.Services.AddSingleton<SessionFanout>();
         builder.Services.AddSingleton<RestLimits>();

@@ -1,6 +1,5 @@
 using System.Threading.RateLimiting;
 using CodeLab.BuildingBlocks.Results;
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Gateway.Limits;
@@ -68,10 +67,4 @@ internal static class Windows
                 QueueLimit = 0,
             }
         );
-}
-
-internal static class ClientAddress
-{
-    /// <summary>Address of the peer, or of the client a listed proxy speaks for.</summary>
-    public static string Of(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Options;
 namespace CodeLab.Modules.Gateway.Limits;
 
 /// <summary>Requests to <c>/api/v1</c>, a minute (protocol.md §3.5).</summary>
-internal sealed class RestLimits(IOptions<RateLimitOptions> options) : IDisposable
+internal sealed class RestLimits(IOptions<RateLimitOptions> options, ClientAddress addresses) : IDisposable
 {
     private readonly PartitionedRateLimiter<string> _limiter = PartitionedRateLimiter.Create<string, string>(
         key => Windows.Of(key, options.Value.RestPerMinute),
@@ -57,7 +57,7 @@ internal sealed class RestLimits(IOptions<RateLimitOptions> options) : IDisposab
 
     public void Dispose() => _limiter.Dispose();
 
-    public static string AddressKey(HttpContext context) => "ip:" + ClientAddress.Of(context);
+    public string AddressKey(HttpContext context) => "ip:" + addresses.Of(context);
 }
 
 /// <summary>Slows down addresses whose requests are not signed in: only refused requests count, so that an office behind one address is not one user.</summary>
@@ -70,7 +70,7 @@ internal sealed class AnonymousLimit(RequestDelegate next, RestLimits limits)
             await next(context);
             return;
         }
-        var key = RestLimits.AddressKey(context);
+        var key = limits.AddressKey(context);
         if (limits.Left(key) <= 0)
         {
             await limits.RefuseAsync(context, key, limits.Take(key) ?? 1);
@@ -90,7 +90,7 @@ internal sealed class RestLimit(RequestDelegate next, RestLimits limits)
         if (!limits.Covers(context))
             return next(context);
         var user = context.User.Identity?.IsAuthenticated == true ? context.User.FindFirstValue("sub") : null;
-        var key = user is null ? RestLimits.AddressKey(context) : "user:" + user;
+        var key = user is null ? limits.AddressKey(context) : "user:" + user;
         if (limits.Take(key) is { } seconds)
             return limits.RefuseAsync(context, key, seconds);
         limits.WriteHeaders(context, key, (int)Windows.Length.TotalSeconds);

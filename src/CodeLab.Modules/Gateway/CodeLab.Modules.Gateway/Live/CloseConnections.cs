@@ -5,7 +5,7 @@ using CodeLab.Protocol.Frames;
 namespace CodeLab.Modules.Gateway.Live;
 
 /// <summary>
-/// Says goodbye when the host stops: every session a connection is attached to gets an <c>error</c> frame <c>SERVER_RESTARTING</c> whose
+/// Says goodbye when the host stops: every session a connection is attached to gets an <c>error</c> frame <c>SERVER_SHUTTING_DOWN</c> whose
 /// <c>retry_after</c> is a random 0 to 5 s, so that a house full of clients does not come back in the same moment; then it is closed.
 /// </summary>
 internal sealed class CloseConnections(SessionFanout fanout, TimeProvider time) : IDrainTask
@@ -27,7 +27,7 @@ internal sealed class CloseConnections(SessionFanout fanout, TimeProvider time) 
                     new ErrorFrame
                     {
                         SessionId = session,
-                        ErrorCode = "SERVER_RESTARTING",
+                        ErrorCode = "SERVER_SHUTTING_DOWN",
                         Content = "The server is restarting. The session goes on after reconnecting.",
                         RetryAfter = seconds,
                     }

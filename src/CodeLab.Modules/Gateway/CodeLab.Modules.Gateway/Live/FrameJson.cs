@@ -80,12 +80,16 @@ internal static class FrameJson
         return Head(text, keep);
     }
 
-    // At least what the encoder writes: half a surrogate pair 2 of its 4 bytes, a control character up to 6.
+    // At least what the encoder writes: it escapes both halves of a surrogate pair. Too low a sum cuts more, never too little.
     private static int WireSize(char c) =>
-        c is '"' or '\\' or '\n' or '\r' or '\t' ? 2
-        : c < 0x80 ? 1
-        : c < 0x800 || char.IsSurrogate(c) ? 2
-        : 3;
+        c switch
+        {
+            '"' or '\\' or '\n' or '\r' or '\t' or '\b' or '\f' => 2,
+            < ' ' => 6,
+            < '\u0080' => 1,
+            < '\u0800' => 2,
+            _ => char.IsSurrogate(c) ? 6 : 3,
+        };
 
     private static string Head(string text, int length)
     {

@@ -15,10 +15,11 @@ internal sealed class HubDoor(
     SessionFanout fanout,
     DrainState drain,
     IOptions<GatewayOptions> options,
-    IOptions<RateLimitOptions> rates
+    IOptions<RateLimitOptions> rates,
+    ClientAddress addresses
 )
 {
-    private static readonly Error _draining = new("SERVER_RESTARTING", "The server is restarting. Reconnect in a few seconds.", 503)
+    private static readonly Error _draining = new("SERVER_SHUTTING_DOWN", "The server is restarting. Reconnect in a few seconds.", 503)
     {
         RetryAfterSeconds = 5,
     };
@@ -60,7 +61,7 @@ internal sealed class HubDoor(
         var user = context.User.Identity?.IsAuthenticated == true ? context.User.FindFirstValue("sub") : null;
         if (user is not null && fanout.CountOf(user) >= rates.Value.ConnectionsPerUser)
             return _tooMany;
-        return limits.TakeConnect(Limits.ClientAddress.Of(context), user, resuming: request.Query["resume"] == "1") ? null : _tooMany;
+        return limits.TakeConnect(addresses.Of(context), user, resuming: request.Query["resume"] == "1") ? null : _tooMany;
     }
 
     /// <summary>A negotiation, or an upgrade without one; what follows a negotiation names its connection.</summary>

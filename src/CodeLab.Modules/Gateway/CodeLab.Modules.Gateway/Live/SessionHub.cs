@@ -58,7 +58,7 @@ internal sealed class SessionHub(
     {
         HubInput.Check(request.SessionId);
         RefuseWhileDraining();
-        var connection = fanout.Find(Context.ConnectionId) ?? throw new HubException("SESSION_NOT_FOUND: The connection is closing.");
+        var connection = fanout.Find(Context.ConnectionId) ?? throw new HubException("NOT_ATTACHED: The connection is closing.");
         var subscription = fanout.BeginAttach(connection, request.SessionId);
         var attached = false;
         try
@@ -163,7 +163,7 @@ internal sealed class SessionHub(
     private void RefuseWhileDraining()
     {
         if (drain.IsDraining)
-            throw new HubException("SERVER_RESTARTING: The server is restarting. Reconnect in a few seconds.");
+            throw new HubException("SERVER_SHUTTING_DOWN: The server is restarting. Reconnect in a few seconds.");
     }
 }
 
