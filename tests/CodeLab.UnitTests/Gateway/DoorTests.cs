@@ -1,0 +1,86 @@
+using System.Text.Json;
+using CodeLab.Modules.Gateway;
+using CodeLab.Modules.Gateway.Limits;
+using CodeLab.Modules.Gateway.Live;
+using Microsoft.Extensions.Options;
+using Xunit;
+
+namespace CodeLab.UnitTests.Gateway;
+
+public sealed class DoorTests
+{
+    [Theory]
+    [InlineData(null, true, nameof(OriginVerdict.Allowed))]
+    [InlineData(null, false, nameof(OriginVerdict.NeedsAuthorization))]
+    [InlineData("https://codelab.example", false, nameof(OriginVerdict.Allowed))]
+    [InlineData("http://codelab.example", true, nameof(OriginVerdict.Denied))]
+    [InlineData("https://codelab.example:8443", true, nameof(OriginVerdict.Denied))]
+    [InlineData("https://codelab.example.evil.test", true, nameof(OriginVerdict.Denied))]
+    [InlineData("https://ide.example", false, nameof(OriginVerdict.Allowed))]
+    [InlineData("null", true, nameof(OriginVerdict.Denied))]
+    public void Only_our_own_and_listed_origins_may_connect(string? origin, bool authorization, string verdict)
+    {
+        var judged = OriginRule.Judge(origin, authorization, "https", "codelab.example", ["https://ide.example"]);
+
+        Assert.Equal(verdict, judged.ToString());
+    }
+
+    [Fact]
+    public void The_message_limit_counts_by_session_and_a_flood_closes()
+    {
+        using var limits = Limits(new RateLimitOptions { MessagesPerMinute = 3, MessagesBeforeClosing = 5 });
+
+        for (var i = 0; i < 3; i++)
+            Assert.Null(limits.Take("c", "s"));
+        var refused = limits.Take("c", "s");
+        Assert.Equal("RATE_LIMIT_EXCEEDED", refused!.Error.Code);
+        Assert.False(refused.Close);
+        Assert.Null(limits.Take("c", "other"));
+        Assert.True(limits.Take("c", "other")!.Close);
+    }
+
+    [Fact]
+    public void Resuming_counts_by_user_and_not_by_address()
+    {
+        using var limits = Limits(new RateLimitOptions { ConnectsPerMinute = 2, ResumesPerMinute = 3 });
+
+        Assert.True(limits.TakeConnect("10.0.0.1", "ada", resuming: false));
+        Assert.True(limits.TakeConnect("10.0.0.1", "bob", resuming: false));
+        Assert.False(limits.TakeConnect("10.0.0.1", "cid", resuming: false));
+        Assert.True(limits.TakeConnect("10.0.0.1", "cid", resuming: true));
+        Assert.True(limits.TakeConnect("10.0.0.2", "ada", resuming: false));
+        Assert.False(limits.TakeConnect("10.0.0.1", null, resuming: true));
+    }
+
+    [Fact]
+    public void Switched_off_limits_refuse_nothing()
+    {
+        using var limits = Limits(new RateLimitOptions { Enabled = false, MessagesPerMinute = 1 });
+
+        Assert.All(Enumerable.Range(0, 10), _ => Assert.Null(limits.Take("c", "s")));
+    }
+
+    [Theory]
+    [InlineData("a-B.9_", true)]
+    [InlineData("", false)]
+    [InlineData("a/b", false)]
+    [InlineData("a b", false)]
+    [InlineData("ä", false)]
+    [InlineData(null, false)]
+    public void A_session_id_has_letters_digits_and_three_marks(string? id, bool valid)
+    {
+        Assert.Equal(valid, Ids.IsSession(id));
+        Assert.False(Ids.IsSession(new string('a', 65)));
+    }
+
+    [Theory]
+    [InlineData("\"no such file\"", "no such file", null)]
+    [InlineData("""{"code":"FILE_NOT_FOUND","message":"gone"}""", "gone", "FILE_NOT_FOUND")]
+    [InlineData("null", null, null)]
+    public void A_tool_error_is_a_sentence_or_an_object(string json, string? error, string? code)
+    {
+        Assert.Equal((error, code), HubInput.ErrorOf(JsonDocument.Parse(json).RootElement));
+    }
+
+    private static HubLimits Limits(RateLimitOptions options) => new(Options.Create(options));
+}
