@@ -40,7 +40,10 @@ internal sealed class LlmHost : IAsyncDisposable
             }
         );
         builder.Configuration.AddInMemoryCollection(settings.Select(s => KeyValuePair.Create(s.Name, (string?)s.Value)));
-        builder.Services.AddOptions<DatabaseOptions>().Configure(o => o.DataDirectory = folder.FullName);
+        builder
+            .Services.AddOptions<DatabaseOptions>()
+            .Bind(builder.Configuration.GetSection(DatabaseOptions.Section))
+            .Configure(o => o.DataDirectory = folder.FullName);
         builder.Services.AddDatabase();
         builder.AddLlmModule();
         var host = builder.Build();

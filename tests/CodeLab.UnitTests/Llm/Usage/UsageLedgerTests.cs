@@ -4,6 +4,7 @@ using CodeLab.Modules.Llm.Chat;
 using CodeLab.Modules.Llm.Usage;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Xunit;
 
 namespace CodeLab.UnitTests.Llm.Usage;
@@ -48,6 +49,40 @@ public sealed class UsageLedgerTests
         await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => llm.AskAsync("Hello", model: "codelab-demo")));
 
         Assert.Equal(200, (await llm.LedgerAsync()).Count);
+    }
+
+    [Fact]
+    public async Task PostgreSQL_keeps_the_same_rows()
+    {
+        var server = Environment.GetEnvironmentVariable("CODELAB_TEST_POSTGRES");
+        Assert.SkipWhen(string.IsNullOrWhiteSpace(server), "CODELAB_TEST_POSTGRES holds no connection string of a PostgreSQL server");
+        var name = $"codelab_llm_{Guid.NewGuid():N}";
+        await OnServerAsync($"CREATE DATABASE {name}");
+        try
+        {
+            await using var llm = await LlmHost.StartAsync(
+                ("CodeLab:Database:Provider", "PostgreSql"),
+                ("CodeLab:Database:ConnectionString", new NpgsqlConnectionStringBuilder(server) { Database = name }.ToString())
+            );
+
+            await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => llm.AskAsync("Hello", model: "codelab-demo")));
+
+            var rows = await llm.LedgerAsync();
+            Assert.Equal(20, rows.Count);
+            Assert.All(rows, r => Assert.Equal(("completed", 0L, "ada"), (r.Outcome, r.CostNanos, r.UserId)));
+        }
+        finally
+        {
+            await OnServerAsync($"DROP DATABASE {name} WITH (FORCE)");
+        }
+
+        async Task OnServerAsync(string sql)
+        {
+            await using var connection = new NpgsqlConnection(server);
+            await connection.OpenAsync(TestContext.Current.CancellationToken);
+            await using var command = new NpgsqlCommand(sql, connection);
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        }
     }
 
     [Fact]
