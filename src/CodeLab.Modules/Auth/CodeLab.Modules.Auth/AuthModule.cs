@@ -38,7 +38,6 @@ public static class AuthModule
         services.TryAddSingleton<KeyEncryptionKey>();
         services.TryAddSingleton<ClientAddress>();
         services.AddSingleton<KeyRing>();
-        services.AddStoredDataProtection();
         services.AddSingleton<ClientRegistry>();
         services.TryAddSingleton<IRateCounter, MemoryRateCounter>();
         services.AddSingleton<SignInLimits>();
@@ -57,6 +56,8 @@ public static class AuthModule
         services.AddIdentityCore<User>().AddEntityFrameworkStores<AuthDbContext>();
         services.AddAuthentication(BearerHandler.Scheme).AddScheme<AuthenticationSchemeOptions, BearerHandler>(BearerHandler.Scheme, null);
         services.AddAccessPolicies();
+        // Last: others register data protection too, and its warm-up with it.
+        services.AddStoredDataProtection();
     }
 
     /// <summary>
