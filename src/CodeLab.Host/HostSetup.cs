@@ -16,8 +16,7 @@ internal static class HostSetup
 {
     public static WebApplicationBuilder CreateBuilder(string[] args)
     {
-        // The slim builder leaves out what we do not use (IIS, event log, regex constraints); measured against the regular one it saves
-        // a tenth of the way to the first answer. The content root is the program's own folder: in somebody's project folder lies
+        // The slim builder leaves out what we do not use: IIS, event log, regex constraints. The content root is the program's own folder: in somebody's project folder lies
         // somebody else's appsettings.json. Watching that file would cost a thread and an inotify handle.
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions

@@ -17,7 +17,7 @@ internal static class Solution
             .Select(Assembly.LoadFrom),
     ];
 
-    public static IReadOnlyList<Assembly> Modules { get; } =
+    public static IReadOnlyList<Assembly> ModuleAssemblies { get; } =
     [
         .. Assemblies.Where(a =>
             Name(a).StartsWith(ModulePrefix, StringComparison.Ordinal) && !Name(a).EndsWith(".Contracts", StringComparison.Ordinal)

@@ -1,5 +1,6 @@
 using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
+using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Agent.Agents;
 using CodeLab.Modules.Agent.Persistence;
 using CodeLab.Modules.Agent.Routing;
@@ -33,6 +34,7 @@ public static class AgentModule
         builder.Services.AddSingleton<SessionRuntime>();
         builder.Services.AddSingleton<SessionDirectory>();
         builder.Services.AddHostedService<SessionKeeper>();
+        builder.Services.AddSingleton<IDrainTask, DrainSessions>();
     }
 
     /// <summary>Maps the module's routes: none of its own, the Gateway is its door.</summary>

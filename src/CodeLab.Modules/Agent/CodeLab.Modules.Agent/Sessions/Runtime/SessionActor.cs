@@ -51,6 +51,9 @@ internal sealed partial class SessionActor : IAsyncDisposable
 
     public bool IsDeleted => _state.Deleted;
 
+    /// <summary>Completes when the running model call, if any, has been answered and the answer is on its way to the log.</summary>
+    public Task ModelAnswer { get; private set; } = Task.CompletedTask;
+
     /// <summary>Completes when nothing of this actor runs any more.</summary>
     public Task Stopped => _loop;
 
@@ -334,7 +337,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
     {
         var call = _runtime.NewModelCall(_state, key, _frames);
         _model = call;
-        _ = RunModelAsync(call);
+        ModelAnswer = RunModelAsync(call);
     }
 
     private async Task RunModelAsync(ModelCall call)
