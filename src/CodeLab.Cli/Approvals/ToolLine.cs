@@ -111,11 +111,11 @@ internal static class ToolLine
         else if (call.ToolName == "execute_command" && Number(result, "exit_code") is { } exit)
             line.Append("  ").Append($"exit {exit}", new Style(exit == 0 ? Color.Grey : Color.Red));
         else if (Number(result, "lines_read") is { } lines)
-            line.Append("  ").Append($"{lines} lines", Dim);
+            line.Append("  ").Append(lines == 1 ? "1 line" : $"{lines} lines", Dim);
         else if (Number(result, "total_matches") is { } matches)
-            line.Append("  ").Append($"{matches} matches", Dim);
+            line.Append("  ").Append(matches == 1 ? "1 match" : $"{matches} matches", Dim);
         else if (Number(result, "total_count") is { } entries)
-            line.Append("  ").Append($"{entries} entries", Dim);
+            line.Append("  ").Append(entries == 1 ? "1 entry" : $"{entries} entries", Dim);
     }
 
     private static string Text(JsonElement arguments, params ReadOnlySpan<string> names)

@@ -32,7 +32,7 @@ internal static class ChatCommand
                 var root = settings.WorkspaceRoot();
                 using var connection = await ServerConnection.OpenAsync(settings, cancellationToken);
                 await connection.Tokens.GetAsync(cancellationToken);
-                return await ChatAsync(connection, root, settings, console, cancellationToken);
+                return await ChatAsync(connection, root, settings with { GoOnWith = "codelab chat" }, console, cancellationToken);
             }
         );
         return command;

@@ -1,14 +1,11 @@
-using System.Text.Json;
 using CodeLab.Cli.Approvals;
 using CodeLab.Cli.CommandLine;
 using CodeLab.Cli.Server;
 using CodeLab.Cli.Terminal;
-using CodeLab.Client.Approvals;
 using CodeLab.Client.Rest;
 using CodeLab.Client.Sessions;
 using CodeLab.Client.Workspaces;
 using CodeLab.Protocol.Frames;
-using Spectre.Console;
 
 namespace CodeLab.Cli.Chat;
 
@@ -16,7 +13,7 @@ namespace CodeLab.Cli.Chat;
 /// The conversation: one loop that waits for keys, frames and the clock, and draws once after each. Everything that talks to the server
 /// runs beside it, so that the screen never stands still.
 /// </summary>
-internal sealed class ChatLoop(
+internal sealed partial class ChatLoop(
     ServerConnection connection,
     ExecutorIdentity identity,
     string root,
@@ -74,7 +71,7 @@ internal sealed class ChatLoop(
             _screen.Clear();
             await console.Out.WriteAsync(PasteReader.Disable);
         }
-        console.Note($"Go on later: codelab chat --session {_session.SessionId}");
+        console.Note($"Go on later: {settings.GoOnWith} --session {_session.SessionId}");
         return ExitCodes.Done;
     }
 
@@ -192,48 +189,6 @@ internal sealed class ChatLoop(
         _turnRan = running;
     }
 
-    /// <summary>Asks about the oldest call that waits; a question that was answered elsewhere is taken back.</summary>
-    private void Consider()
-    {
-        var state = _session.Client.State;
-        if (_askedCall is { } asked && !state.WaitingApprovals.Contains(asked))
-        {
-            if (state.Calls.TryGetValue(asked, out var call) && call.Decision is { } decision && !_shown.Contains(asked + "!"))
-                _transcript.Note($"  Decided elsewhere: {decision}.");
-            Asked(null);
-        }
-        if (_askedCall is not null)
-            return;
-        foreach (var callId in state.WaitingApprovals)
-        {
-            var call = state.Calls[callId];
-            if (_shown.Contains(callId + "!") || ApprovalPolicy.Approves(settings.Approve, call.ToolName, call.Arguments))
-                continue;
-            Asked(callId);
-            Begin(() => ShowAsync(call, ApprovalView.ShortDiff));
-            return;
-        }
-    }
-
-    private async Task ShowAsync(ToolCallState call, int most)
-    {
-        var lines = await ApprovalView.DrawAsync(_session.Tools, call, most, _leave.Token);
-        _transcript.Blank();
-        foreach (var line in lines)
-            _transcript.Draw(line);
-    }
-
-    private void Asked(string? callId)
-    {
-        // What was being typed is put aside, not lost.
-        if (callId is not null && _askedCall is null)
-            (_draft, _input.Text) = (_input.Text, "");
-        else if (callId is null && _askedCall is not null)
-            (_input.Text, _draft) = (_draft, "");
-        _askedCall = callId;
-        _asking = callId is null ? Asking.Nothing : Asking.Decision;
-    }
-
     private void Take(ConsoleKeyInfo key)
     {
         var (typed, pasted) = _paste.Take(key);
@@ -311,66 +266,6 @@ internal sealed class ChatLoop(
         _interrupted = true;
     }
 
-    private void Decide(ConsoleKeyInfo key)
-    {
-        if (_askedCall is not { } callId || !_session.Client.State.Calls.TryGetValue(callId, out var call))
-            return;
-        switch (char.ToLowerInvariant(key.KeyChar))
-        {
-            case 'y':
-                Answer("approve");
-                break;
-            case 'a':
-                Answer("approve", remember: true);
-                break;
-            case 'n':
-                _asking = Asking.Reason;
-                break;
-            case 'd':
-                Begin(() => ShowAsync(call, int.MaxValue));
-                break;
-            case 'e':
-                Begin(() => EditAsync(call));
-                break;
-        }
-    }
-
-    private async Task EditAsync(ToolCallState call)
-    {
-        try
-        {
-            _screen.Clear();
-            if (await _keys.LendTerminalAsync(() => ArgumentEditor.EditAsync(call, _leave.Token)) is { } edited)
-                Answer("edit", edited);
-            else
-                _transcript.Note("  Nothing changed.");
-        }
-        catch (JsonException fault)
-        {
-            _transcript.Note($"  That is no JSON: {fault.Message}");
-        }
-    }
-
-    private void Answer(string decision, JsonElement? arguments = null, string? feedback = null, bool remember = false)
-    {
-        var callId = _askedCall!;
-        // Not asked again while the answer is on its way; asked again when the server refuses it.
-        _shown.Add(callId + "!");
-        Asked(null);
-        Begin(async () =>
-        {
-            try
-            {
-                await _session.Client.DecideAsync(callId, decision, arguments, feedback, remember, _leave.Token);
-            }
-            catch (ServerException)
-            {
-                _shown.Remove(callId + "!");
-                throw;
-            }
-        });
-    }
-
     private void Enter()
     {
         var text = _input.Text.Trim();
@@ -406,77 +301,6 @@ internal sealed class ChatLoop(
         });
     }
 
-    private async Task CommandAsync(string text)
-    {
-        var words = text.Split(' ', 2, StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var argument = words.Length > 1 ? words[1] : null;
-        switch (words[0])
-        {
-            case "/help":
-                foreach (var line in ChatCommands.Help)
-                    _transcript.Note(line);
-                break;
-            case "/quit" or "/exit":
-                await _leave.CancelAsync();
-                break;
-            case "/agents":
-                foreach (var agent in (await connection.Api.AgentsAsync(_leave.Token)).Agents)
-                    _transcript.Draw(ChatCommands.Agent(agent, agent.Type == _session.Client.State.Agent));
-                break;
-            case "/agent" when argument is not null:
-                await _session.Client.SwitchAgentAsync(argument, _leave.Token);
-                break;
-            case "/models":
-                foreach (var model in (await connection.Api.ModelsAsync(_leave.Token)).Models)
-                    _transcript.Note($"  {model.Id}  {model.Provider}{(model.IsDefault ? "  (default)" : "")}");
-                break;
-            case "/model" when argument is not null:
-                _model = argument;
-                _transcript.Note($"The next message, and the session from then on, uses {argument}.");
-                break;
-            case "/sessions":
-                _screen.Commit(
-                    Sessions.SessionsCommand.Lines(
-                        await connection.Api.SessionsAsync(15, cancellationToken: _leave.Token),
-                        console,
-                        connection.Time
-                    )
-                );
-                break;
-            case "/resume" when argument is not null:
-                await connection.Api.SessionAsync(argument, _leave.Token);
-                await SwitchSessionAsync(argument);
-                break;
-            case "/new":
-                await SwitchSessionAsync(null);
-                break;
-            default:
-                _transcript.Note(
-                    ChatCommands.Help.Any(line => line.StartsWith($"  {words[0]} ", StringComparison.Ordinal))
-                        ? $"{words[0]} needs a name: see /help."
-                        : $"There is no command {words[0]}: see /help."
-                );
-                break;
-        }
-    }
-
-    private async Task SwitchSessionAsync(string? sessionId)
-    {
-        if (sessionId == _session.SessionId)
-            return;
-        var before = _session;
-        await OpenAsync(sessionId);
-        _transcript.Reset();
-        _shown.Clear();
-        _sending.Clear();
-        Asked(null);
-        _turnRan = _cancelling = false;
-        _connectionNote = null;
-        _transcript.Blank();
-        _transcript.Note($"Session {_session.SessionId}");
-        await before.DisposeAsync();
-    }
-
     private void Begin(Func<Task> work) => _background.Add(work());
 
     /// <summary>Tells how what ran beside the loop ended.</summary>
@@ -506,56 +330,4 @@ internal sealed class ChatLoop(
             }
         }
     }
-
-    private void Redraw()
-    {
-        var state = _session.Client.State;
-        var width = console.Width;
-        var live = _transcript.Live();
-        if (live.Count > 0)
-            live.Add("");
-        foreach (var text in _sending)
-            live.AddRange(console.Lines(new Paragraph($"› {ToolLine.OneLine(text, width - 16)} (sending)", new Style(Color.Grey))));
-        foreach (var call in state.Calls.Values.Where(call => call.Phase is ToolCallPhase.Running or ToolCallPhase.Approved))
-            live.AddRange(console.Lines(new Paragraph($"  {Spin()} {ToolLine.Running(call)}", new Style(Color.Grey))));
-        if (Activity(state) is { } activity)
-            live.AddRange(console.Lines(new Paragraph(activity, new Style(Color.Grey))));
-
-        var prompt = _asking switch
-        {
-            Asking.Decision => "? ",
-            Asking.Reason => "why not? ",
-            _ => "› ",
-        };
-        if (_asking == Asking.Decision)
-            live.AddRange(console.Lines(new Paragraph(ApprovalView.Keys, new Style(Color.Yellow))));
-        var (rows, row, column) = InputBox.Layout(prompt, _input.Text, _input.Cursor, width);
-        var offset = live.Count;
-        live.AddRange(rows);
-        _screen.Draw(live, offset + row, column);
-    }
-
-    private string? Activity(SessionState state)
-    {
-        if (_connectionNote is { } note)
-            return $"{Spin()} reconnecting ({note})";
-        if (_cancelling)
-            return $"{Spin()} cancelling … Ctrl-C again leaves";
-        if (_interrupted)
-            return "Ctrl-C again leaves";
-        if (state.Turn.Phase != TurnPhase.Running || _asking != Asking.Nothing)
-            return null;
-        var what = state.Status switch
-        {
-            "executing_tool" => "working",
-            "waiting_client" => "waiting for a client that runs tools",
-            "waiting_approval" => "waiting for an approval",
-            _ when state.Streaming is not null => "writing",
-            _ => "thinking",
-        };
-        var elapsed = _turnRan ? $" {connection.Time.GetElapsedTime(_turnBegun).TotalSeconds:0} s" : "";
-        return $"{Spin()} {SafeText.Plain(state.Agent)} · {what}{elapsed}";
-    }
-
-    private char Spin() => Terminal.Spinner.At(connection.Time.GetElapsedTime(0));
 }

@@ -80,6 +80,9 @@ internal sealed record CommonSettings
     public bool Json { get; init; }
     public bool NoColor { get; init; }
 
+    /// <summary>The command that goes on with a session begun here, without its <c>--session</c>.</summary>
+    public string GoOnWith { get; init; } = "codelab run";
+
     /// <summary>The project folder, full, with links resolved by the tools themselves.</summary>
     /// <exception cref="UsageException">There is no such folder.</exception>
     public string WorkspaceRoot()

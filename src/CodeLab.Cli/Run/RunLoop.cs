@@ -138,7 +138,7 @@ internal sealed class RunLoop(WorkspaceSession session, CommonSettings settings,
                 await _client.DrainAsync();
                 return exitCode;
             }
-            if (await DecideAsync(cancellationToken) is { } stopped)
+            if (await DecideAsync(state, cancellationToken) is { } stopped)
                 return stopped;
         }
         return ExitCodes.Failed;
@@ -162,11 +162,13 @@ internal sealed class RunLoop(WorkspaceSession session, CommonSettings settings,
     }
 
     /// <summary>Asks the person about what waits, or says with which exit code to stop when nobody is there.</summary>
-    private async Task<int?> DecideAsync(CancellationToken cancellationToken)
+    private async Task<int?> DecideAsync(SessionState told, CancellationToken cancellationToken)
     {
-        // The newest state, not the update's: what waited then may be decided by now.
-        foreach (var callId in _client.State.WaitingApprovals)
+        // Only what has been told already, so that the question never comes before its frame; and what waited then may be decided by now.
+        foreach (var callId in told.WaitingApprovals)
         {
+            if (!_client.State.WaitingApprovals.Contains(callId))
+                continue;
             var call = _client.State.Calls[callId];
             if (ApprovalPolicy.Approves(settings.Approve, call.ToolName, call.Arguments))
                 continue;
@@ -175,7 +177,7 @@ internal sealed class RunLoop(WorkspaceSession session, CommonSettings settings,
                 await _client.DrainAsync();
                 console.Problem(
                     $"Stopped: {ToolLine.Title(call)} waits for approval in session {session.SessionId}. "
-                        + $"Approve it (dashboard, chat, another client) and go on with: codelab run --session {session.SessionId}"
+                        + $"Approve it (dashboard, chat, another client) and go on with: {settings.GoOnWith} --session {session.SessionId}"
                 );
                 return ExitCodes.StoppedForApproval;
             }

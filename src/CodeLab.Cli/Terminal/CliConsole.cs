@@ -58,7 +58,7 @@ internal sealed class CliConsole
             outIsTerminal && !Console.IsInputRedirected && !machineReadable && !dumb,
             !Console.IsErrorRedirected && !dumb,
             colors,
-            () => outIsTerminal ? Console.WindowWidth : 100
+            () => outIsTerminal ? Console.WindowWidth : 400
         );
     }
 

@@ -45,6 +45,7 @@ internal static class UpCommand
         if (!isRun && !console.IsInteractive)
             throw new UsageException("There is no terminal to chat at. Give a task: codelab up --task \"add a line to README\"");
         var root = settings.WorkspaceRoot();
+        settings = settings with { GoOnWith = "codelab up" };
         var time = TimeProvider.System;
         var data = ClientDataDirectory.Open(settings.Data);
         var folder = new UpFolder(data, root);

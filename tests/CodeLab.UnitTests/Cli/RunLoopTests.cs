@@ -69,6 +69,7 @@ public sealed class RunLoopTests : IAsyncLifetime
 
         Assert.Equal(3, await run);
         Assert.Contains($"codelab run --session {attach.SessionId}", _error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["tool_call", "run_completed"], Lines().Select(line => line.GetProperty("type").GetString()));
         Assert.Equal(3, Lines()[^1].GetProperty("exit_code").GetInt32());
         Assert.Equal("one\n", await File.ReadAllTextAsync(Path.Combine(Workspace, "a.txt"), TestContext.Current.CancellationToken));
     }
