@@ -93,10 +93,14 @@ internal sealed class SetupState(Database database, TimeProvider time, IConfigur
             return TokenCheck.Claimed;
         byte[]? stored = null;
         long expires = 0;
-        await using (var command = connection.Command("SELECT token_hash, expires_at FROM auth_setup WHERE id = 1", null))
+        await using (var command = connection.Command("SELECT token_hash, expires_at, claimed_at FROM auth_setup WHERE id = 1", null))
         await using (var reader = await command.ExecuteReaderAsync(cancellationToken))
         {
-            if (await reader.ReadAsync(cancellationToken) && !reader.IsDBNull(0))
+            var found = await reader.ReadAsync(cancellationToken);
+            // Somebody claimed it since the question above: the token was right, and is gone.
+            if (found && !reader.IsDBNull(2))
+                return TokenCheck.Claimed;
+            if (found && !reader.IsDBNull(0))
                 (stored, expires) = (reader.GetFieldValue<byte[]>(0), reader.GetInt64(1));
         }
         if (stored is not null && CryptographicOperations.FixedTimeEquals(stored, Hash(token)))
