@@ -51,7 +51,21 @@ public sealed class SessionClient : IAsyncDisposable
     /// <exception cref="ServerException">The session may not be attached to.</exception>
     public async Task ConnectAsync(CancellationToken cancellationToken = default)
     {
-        _work = Task.Run(WorkAsync, CancellationToken.None);
+        _work = Task.Run(
+            async () =>
+            {
+                try
+                {
+                    await WorkAsync();
+                }
+                catch (Exception fault)
+                {
+                    // A fault of this program (a library that does not load, say): whoever waits must hear of it.
+                    End(fault);
+                }
+            },
+            CancellationToken.None
+        );
         await AttachedAsync(cancellationToken);
     }
 
@@ -180,11 +194,7 @@ public sealed class SessionClient : IAsyncDisposable
             }
             if (Fatal(fault, begun) is { } end)
             {
-                _updates.Writer.TryComplete(end);
-                // The continuations of those who wait must not be lost when nobody waits.
-                lock (_gate)
-                    _attached.TrySetException(end);
-                _ = _attached.Task.Exception;
+                End(end);
                 return;
             }
 
@@ -202,6 +212,15 @@ public sealed class SessionClient : IAsyncDisposable
         }
         lock (_gate)
             _attached.TrySetCanceled(_stop.Token);
+    }
+
+    private void End(Exception reason)
+    {
+        _updates.Writer.TryComplete(reason);
+        lock (_gate)
+            _attached.TrySetException(reason);
+        // Observed here, in case nobody waits.
+        _ = _attached.Task.Exception;
     }
 
     /// <summary>What ends the client, or null when trying again may help.</summary>
