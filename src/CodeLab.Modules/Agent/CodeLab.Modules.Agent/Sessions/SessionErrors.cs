@@ -21,7 +21,10 @@ internal static class SessionErrors
         new("SESSION_ELSEWHERE", "Another node is serving this session. Try again in a few seconds.", 503) { RetryAfterSeconds = 5 };
 
     public static Error Draining() =>
-        new("SERVER_SHUTTING_DOWN", "The server is restarting. Nothing is lost: send this again in a few seconds.", 503) { RetryAfterSeconds = 5 };
+        new("SERVER_SHUTTING_DOWN", "The server is restarting. Nothing is lost: send this again in a few seconds.", 503)
+        {
+            RetryAfterSeconds = 5,
+        };
 
     public static Error Busy() =>
         new("SESSION_BUSY", "Too many inputs wait for this session. Try again in a second.", 503) { RetryAfterSeconds = 1 };
