@@ -1,6 +1,9 @@
 using System.Data.Common;
+using CodeLab.BuildingBlocks.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -9,10 +12,14 @@ namespace CodeLab.BuildingBlocks.Data;
 /// <summary>Opens connections for code that writes its own SQL (hot paths); EF contexts use the same settings.</summary>
 public sealed class Database : IAsyncDisposable
 {
+    private const int Attempts = 4;
+    private const int UsualBytes = 1024;
     private readonly NpgsqlDataSource? _postgres;
+    private readonly SqliteWriter? _writer;
+    private readonly SqliteReaders? _readers;
 
-    /// <summary>Reads the options; makes the data directory when it is missing.</summary>
-    public Database(IOptions<DatabaseOptions> options)
+    /// <summary>Reads the options; makes the data directory when it is missing. Opens nothing.</summary>
+    public Database(IOptions<DatabaseOptions> options, TimeProvider? time = null, ILogger<Database>? logger = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         Provider = options.Value.Provider;
@@ -29,6 +36,8 @@ public sealed class Database : IAsyncDisposable
             ConnectionString = string.IsNullOrWhiteSpace(configured)
                 ? new SqliteConnectionStringBuilder { DataSource = Path.Combine(DataDirectory, "codelab.db") }.ToString()
                 : configured;
+            _writer = new(ConnectionString, time ?? TimeProvider.System, logger ?? NullLogger<Database>.Instance);
+            _readers = new(ConnectionString);
         }
     }
 
@@ -45,6 +54,30 @@ public sealed class Database : IAsyncDisposable
     /// <exception cref="InvalidOperationException">The database is SQLite.</exception>
     public NpgsqlDataSource Postgres => _postgres ?? throw new InvalidOperationException("The database is not PostgreSQL");
 
+    /// <summary>The writer of the SQLite file, for hot paths that prepare their own statements.</summary>
+    /// <exception cref="InvalidOperationException">The database is not SQLite.</exception>
+    public SqliteWriter Writer => _writer ?? throw new InvalidOperationException("The database is not SQLite");
+
+    /// <summary>Connections for reading the SQLite file, with their prepared statements.</summary>
+    /// <exception cref="InvalidOperationException">The database is not SQLite.</exception>
+    public SqliteReaders Readers => _readers ?? throw new InvalidOperationException("The database is not SQLite");
+
+    /// <summary>
+    /// Runs <paramref name="work"/> in a transaction and commits it; completes when it is durable. An exception undoes it. On SQLite it joins
+    /// the group of the file's writer; on PostgreSQL it is done again when it met another transaction. So it may run more than once, changes
+    /// nothing but the database, and awaits nothing else.
+    /// </summary>
+    /// <param name="work">What to do, on the connection and transaction it is given (the transaction is null on SQLite).</param>
+    /// <param name="cancellationToken">Stops waiting; a write that has begun may still be made.</param>
+    /// <exception cref="DatabaseBusyException">SQLite is locked or overloaded, or the service is stopping.</exception>
+    public Task<T> TransactAsync<T>(Func<DbConnection, DbTransaction?, Task<T>> work, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        return _writer is null
+            ? TransactOnPostgresAsync(work, cancellationToken)
+            : _writer.WriteAsync(session => Finished(work(session.Connection, null)), UsualBytes, cancellationToken);
+    }
+
     /// <summary>Opens a connection; SQLite ones have WAL, full synchronous commits and a busy wait of 5 s (security.md §11.10).</summary>
     public async Task<DbConnection> OpenAsync(CancellationToken cancellationToken)
     {
@@ -57,7 +90,39 @@ public sealed class Database : IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _postgres?.DisposeAsync() ?? ValueTask.CompletedTask;
+    public async ValueTask DisposeAsync()
+    {
+        if (_writer is not null)
+            await _writer.DisposeAsync();
+        _readers?.Dispose();
+        if (_postgres is not null)
+            await _postgres.DisposeAsync();
+    }
+
+    // SQLite has no asynchronous calls: work that is not done by now has awaited something else, and would write outside its transaction.
+    private static T Finished<T>(Task<T> work) =>
+        work.IsCompleted
+            ? work.GetAwaiter().GetResult()
+            : throw new InvalidOperationException("Work in a transaction may await nothing but its own connection");
+
+    private async Task<T> TransactOnPostgresAsync<T>(Func<DbConnection, DbTransaction?, Task<T>> work, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using var connection = await _postgres!.OpenConnectionAsync(cancellationToken);
+                await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+                var answer = await work(connection, transaction);
+                await transaction.CommitAsync(cancellationToken);
+                return answer;
+            }
+            catch (PostgresException met) when (attempt < Attempts && (met.SqlState is "40001" or "40P01"))
+            {
+                // A serialization failure or a deadlock: the other one is done now.
+            }
+        }
+    }
 }
 
 /// <summary>Applies our SQLite settings to every connection EF opens.</summary>

@@ -1,4 +1,5 @@
 using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Data.Sqlite;
 using CodeLab.Modules.Agent.Persistence;
 using CodeLab.Modules.Agent.Persistence.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -115,15 +116,19 @@ public sealed class SqliteWriterTests : IAsyncLifetime
     {
         await using var writer = new SqliteWriter(ConnectionString, TimeProvider.System, NullLogger.Instance);
         using var hold = new ManualResetEventSlim();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var first = writer.WriteAsync(
             _ =>
             {
+                started.TrySetResult();
                 hold.Wait(Stop);
                 return 0;
             },
             1,
             Stop
         );
+        // The writer has taken it: whatever comes now is of the next group.
+        await started.Task.WaitAsync(Stop);
         var good = writer.WriteAsync(s => Insert(s, "lost"), 1, Stop);
         // A violated deferred key is found out at COMMIT.
         var poison = writer.WriteAsync(

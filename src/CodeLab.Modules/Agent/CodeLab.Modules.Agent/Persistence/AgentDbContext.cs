@@ -1,4 +1,5 @@
 using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Data.Sqlite;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 using Microsoft.EntityFrameworkCore.Migrations;
@@ -31,7 +32,7 @@ internal sealed class SqliteAgentDbContext(DbContextOptions<SqliteAgentDbContext
 
     /// <inheritdoc/>
     protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) =>
-        configurationBuilder.Properties<DateTimeOffset>().HaveConversion<Sqlite.UnixMicrosecondsConverter>();
+        configurationBuilder.Properties<DateTimeOffset>().HaveConversion<UnixMicrosecondsConverter>();
 
     internal sealed class Factory : IDesignTimeDbContextFactory<SqliteAgentDbContext>
     {

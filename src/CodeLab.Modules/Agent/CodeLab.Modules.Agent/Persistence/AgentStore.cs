@@ -12,8 +12,7 @@ namespace CodeLab.Modules.Agent.Persistence;
 internal static class AgentStore
 {
     /// <summary>
-    /// Registers <see cref="AgentDbContext"/> and <see cref="ISessionStore"/> for the configured database. The store is disposed with the
-    /// container, after every hosted service has stopped: it writes what it took, then refuses.
+    /// Registers <see cref="AgentDbContext"/> and <see cref="ISessionStore"/> for the configured database.
     /// </summary>
     public static void AddAgentStore(this IHostApplicationBuilder builder)
     {

@@ -1,3 +1,5 @@
+using CodeLab.BuildingBlocks.Data;
+
 namespace CodeLab.Modules.Agent.Persistence;
 
 /// <summary>

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using CodeLab.Modules.Agent.Persistence.Sqlite;
+using CodeLab.BuildingBlocks.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace CodeLab.Modules.Agent.Persistence;

@@ -10,7 +10,17 @@ public sealed record GetUserQuery(string UserId) : IRequest<UserInfo?>;
 /// <param name="Id">Id (claim <c>sub</c>).</param>
 /// <param name="Username">Sign-in name.</param>
 /// <param name="Roles">Roles in the store, re-read at most every 5 s (security.md §6.3).</param>
-public sealed record UserInfo(string Id, string Username, IReadOnlyList<string> Roles);
+public sealed record UserInfo(string Id, string Username, IReadOnlyList<string> Roles)
+{
+    /// <summary>Teams the user is in.</summary>
+    public IReadOnlyList<TeamInfo> Teams { get; init; } = [];
+}
+
+/// <summary>A team a user is in.</summary>
+/// <param name="Id">Id.</param>
+/// <param name="Name">Name as people see it.</param>
+/// <param name="IsLead">True when the user leads it: sees its members' sessions and approvals.</param>
+public sealed record TeamInfo(string Id, string Name, bool IsLead);
 
 /// <summary>
 /// A user's rights ended or changed: disabled, password changed, tokens revoked. Live connections of the user are closed within 5 s

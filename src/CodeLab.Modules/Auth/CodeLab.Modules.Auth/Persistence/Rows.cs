@@ -22,6 +22,18 @@ internal sealed class SignInRow
     [MaxLength(64)]
     public required string SecurityStamp { get; init; }
 
+    /// <summary>How the person proved who they are, e.g. <c>pwd</c>, <c>pwd otp</c>, <c>passkey</c>, <c>external</c> (RFC 8176 style).</summary>
+    [MaxLength(50)]
+    public string Methods { get; init; } = "pwd";
+
+    /// <summary>Address of the last use.</summary>
+    [MaxLength(64)]
+    public string? Ip { get; init; }
+
+    /// <summary>Program of the sign-in, as it names itself.</summary>
+    [MaxLength(256)]
+    public string? UserAgent { get; init; }
+
     public long CreatedAt { get; init; }
 
     public long LastUsedAt { get; init; }

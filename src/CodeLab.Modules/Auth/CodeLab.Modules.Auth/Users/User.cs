@@ -17,5 +17,8 @@ internal sealed class User : IdentityUser
     /// <summary>Last sign-in with a password.</summary>
     public DateTimeOffset? LastSignInAt { get; set; }
 
+    /// <summary>Language of pages and messages, <c>en</c> or <c>ru</c>; null follows the browser.</summary>
+    public string? Language { get; set; }
+
     public static string[] Split(string roles) => roles.Split(' ', StringSplitOptions.RemoveEmptyEntries);
 }

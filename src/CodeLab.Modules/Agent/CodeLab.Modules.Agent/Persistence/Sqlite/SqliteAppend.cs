@@ -1,3 +1,5 @@
+using CodeLab.BuildingBlocks.Data.Sqlite;
+
 namespace CodeLab.Modules.Agent.Persistence.Sqlite;
 
 /// <summary>Writes one append inside the writer's transaction. Looks first: what is refused has written nothing.</summary>

@@ -1,12 +1,12 @@
 using System.Runtime.CompilerServices;
 using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Data.Sqlite;
 using Microsoft.Data.Sqlite;
-using Microsoft.Extensions.Logging;
 
 namespace CodeLab.Modules.Agent.Persistence.Sqlite;
 
 /// <summary>The log in a SQLite file: one writer with group commit, readers beside it.</summary>
-internal sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable
+internal sealed class SqliteSessionStore(Database database) : ISessionStore
 {
     private const int LeaseBytes = 256;
     private const int PageEvents = 500;
@@ -14,15 +14,8 @@ internal sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable
     // The database's clock in microseconds; its own resolution is a millisecond.
     private const string Now = "CAST(round(unixepoch('subsec') * 1000) AS INTEGER) * 1000";
 
-    private readonly SqliteWriter _writer;
-    private readonly SqliteReaders _readers;
-
-    /// <summary>Opens nothing yet.</summary>
-    public SqliteSessionStore(Database database, TimeProvider time, ILogger<SqliteSessionStore> logger)
-    {
-        _writer = new(database.ConnectionString, time, logger);
-        _readers = new(database.ConnectionString);
-    }
+    private readonly SqliteWriter _writer = database.Writer;
+    private readonly SqliteReaders _readers = database.Readers;
 
     /// <inheritdoc/>
     public Task<AppendResult> AppendAsync(AppendRequest request, CancellationToken cancellationToken)
@@ -173,13 +166,6 @@ internal sealed class SqliteSessionStore : ISessionStore, IAsyncDisposable
             LeaseBytes,
             cancellationToken
         );
-
-    /// <summary>Writes what was taken, then refuses.</summary>
-    public async ValueTask DisposeAsync()
-    {
-        await _writer.DisposeAsync();
-        _readers.Dispose();
-    }
 
     private static long Microseconds(TimeSpan duration) => duration.Ticks / TimeSpan.TicksPerMicrosecond;
 

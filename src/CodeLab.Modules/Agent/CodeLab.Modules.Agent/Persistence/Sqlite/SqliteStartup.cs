@@ -1,4 +1,5 @@
 using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Data.Sqlite;
 using CodeLab.BuildingBlocks.Startup;
 using Microsoft.Data.Sqlite;
 

@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
 using Microsoft.Data.Sqlite;
 
-namespace CodeLab.Modules.Agent.Persistence.Sqlite;
+namespace CodeLab.BuildingBlocks.Data.Sqlite;
 
 /// <summary>A connection with its statements, each prepared once. For one thread at a time.</summary>
-internal sealed class SqliteSession : IDisposable
+public sealed class SqliteSession : IDisposable
 {
     /// <summary>Fixes data races and corruption of earlier ones (security.md §11.10).</summary>
     public static readonly Version LeastLibrary = new(3, 51, 3);
@@ -45,6 +45,9 @@ internal sealed class SqliteSession : IDisposable
             );
     }
 
+    /// <summary>The connection itself, for code that both databases share.</summary>
+    public SqliteConnection Connection => _connection;
+
     /// <summary>The prepared statement of a text; parameters are <c>$1</c>, <c>$2</c>, … in order.</summary>
     public SqliteStatement Statement(string sql)
     {
@@ -63,7 +66,7 @@ internal sealed class SqliteSession : IDisposable
 }
 
 /// <summary>A prepared statement.</summary>
-internal sealed class SqliteStatement : IDisposable
+public sealed class SqliteStatement : IDisposable
 {
     private readonly SqliteCommand _command;
 

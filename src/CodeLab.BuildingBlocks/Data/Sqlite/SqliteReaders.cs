@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
 
-namespace CodeLab.Modules.Agent.Persistence.Sqlite;
+namespace CodeLab.BuildingBlocks.Data.Sqlite;
 
 /// <summary>Connections for reading, kept open with their prepared statements. In WAL readers neither wait for the writer nor delay it.</summary>
-internal sealed class SqliteReaders(string connectionString) : IDisposable
+public sealed class SqliteReaders(string connectionString) : IDisposable
 {
     private const int Kept = 16;
 
@@ -15,6 +15,7 @@ internal sealed class SqliteReaders(string connectionString) : IDisposable
     /// <exception cref="DatabaseBusyException">The file is locked.</exception>
     public T Read<T>(Func<SqliteSession, T> read)
     {
+        ArgumentNullException.ThrowIfNull(read);
         ObjectDisposedException.ThrowIf(_disposed, this);
         SqliteSession? session = null;
         try

@@ -2,13 +2,15 @@ using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 
-namespace CodeLab.Modules.Agent.Persistence.Sqlite;
+namespace CodeLab.BuildingBlocks.Data.Sqlite;
 
 /// <summary>
-/// The one writer of the file. A commit costs a wait for the disk, whatever is in it: so the writer takes everything that waits, writes it
-/// in one transaction with a savepoint each, commits once and answers all of them. While the disk works, the next group gathers.
+/// The one writer of the file (security.md §11.10). A commit costs a wait for the disk, whatever is in it: so the writer takes everything
+/// that waits, writes it in one transaction, commits once and answers all of them. While the disk works, the next group gathers.
+/// Savepoints cost as much as the writes themselves, and failures are rare: only when a write of the group fails is the group done again
+/// with a savepoint each.
 /// </summary>
-internal sealed partial class SqliteWriter : IAsyncDisposable
+public sealed partial class SqliteWriter : IAsyncDisposable
 {
     private const int GroupWrites = 256;
     private const int GroupBytes = 4 * 1024 * 1024;
@@ -35,12 +37,14 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
     }
 
     /// <summary>Writes; completes when it is durable. An exception of <paramref name="work"/> undoes that work alone.</summary>
-    /// <param name="work">What to write; runs on the writer's thread.</param>
+    /// <param name="work">What to write; runs on the writer's thread, and again when another write of its group failed: it changes nothing
+    /// but the database.</param>
     /// <param name="bytes">How much it writes, about.</param>
     /// <param name="cancellationToken">Stops waiting; a write that has begun goes on.</param>
     /// <exception cref="DatabaseBusyException">The file is locked or the disk too slow, or the service is stopping.</exception>
     public async Task<T> WriteAsync<T>(Func<SqliteSession, T> work, int bytes, CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(work);
         var write = new PendingWrite<T>(work, bytes, _time.GetTimestamp(), cancellationToken);
         if (!_waiting.Writer.TryWrite(write))
             await WaitForRoomAsync(write, cancellationToken);
@@ -65,11 +69,11 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
         }
         catch (ChannelClosedException closed)
         {
-            throw new DatabaseBusyException("The session log is closed: the service is stopping", closed);
+            throw new DatabaseBusyException("The database is closed: the service is stopping", closed);
         }
         catch (OperationCanceledException late) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new DatabaseBusyException("The session log has more to write than it can", late);
+            throw new DatabaseBusyException("The database has more to write than it can", late);
         }
     }
 
@@ -97,7 +101,7 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
                 continue;
             if (_time.GetElapsedTime(write.Since) > LongestWait)
             {
-                write.Fail(new DatabaseBusyException("The session log could not be written in time"));
+                write.Fail(new DatabaseBusyException("The database could not be written in time"));
                 continue;
             }
             group.Add(write);
@@ -111,8 +115,13 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
         {
             var session = _session ??= new(_connectionString, readOnly: false);
             session.Statement("BEGIN IMMEDIATE").Execute();
-            foreach (var write in group)
-                RunAlone(session, write);
+            if (!RunTogether(session, group))
+            {
+                session.Statement("ROLLBACK").Execute();
+                session.Statement("BEGIN IMMEDIATE").Execute();
+                foreach (var write in group)
+                    RunAlone(session, write);
+            }
             session.Statement("COMMIT").Execute();
         }
         catch (Exception exception)
@@ -130,6 +139,24 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
             write.Complete();
     }
 
+    private static bool RunTogether(SqliteSession session, List<PendingWrite> group)
+    {
+        try
+        {
+            foreach (var write in group)
+                write.Execute(session);
+            return true;
+        }
+        catch (Exception) when (IsOpen(session))
+        {
+            // Which write it was, and what becomes of it, the second round finds out.
+            return false;
+        }
+    }
+
+    // False when SQLite has undone the whole transaction by itself (disk full): then the group fails.
+    private static bool IsOpen(SqliteSession session) => SQLitePCL.raw.sqlite3_get_autocommit(session.Connection.Handle) == 0;
+
     private static void RunAlone(SqliteSession session, PendingWrite write)
     {
         session.Statement("SAVEPOINT one").Execute();
@@ -146,7 +173,7 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
         session.Statement("RELEASE one").Execute();
     }
 
-    [LoggerMessage(3900, LogLevel.Error, "A group of {Count} writes to the session log failed")]
+    [LoggerMessage(111, LogLevel.Error, "A group of {Count} writes to the database failed")]
     private partial void CommitFailed(Exception exception, int count);
 
     private abstract class PendingWrite(int bytes, long since, CancellationToken cancellationToken)
@@ -186,14 +213,17 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
 }
 
 /// <summary>Tells a busy file from a broken one.</summary>
-internal static class SqliteFailures
+public static class SqliteFailures
 {
     private const int Busy = 5;
     private const int Locked = 6;
 
     /// <summary>The failure as callers know it.</summary>
-    public static Exception Translate(SqliteException exception) =>
-        exception.SqliteErrorCode is Busy or Locked
+    public static Exception Translate(SqliteException exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        return exception.SqliteErrorCode is Busy or Locked
             ? new DatabaseBusyException("The database file is locked by another writer", exception)
             : exception;
+    }
 }

@@ -1,12 +1,12 @@
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 
-namespace CodeLab.Modules.Agent.Persistence.Sqlite;
+namespace CodeLab.BuildingBlocks.Data.Sqlite;
 
 /// <summary>
 /// Times in SQLite: whole microseconds since 1970 UTC. SQLite has no type for them; a number is small, sorts rightly, and has the precision
 /// PostgreSQL has.
 /// </summary>
-internal static class UnixMicroseconds
+public static class UnixMicroseconds
 {
     /// <summary>The number of a time.</summary>
     public static long From(DateTimeOffset time) => (time.UtcTicks - DateTimeOffset.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond;
@@ -17,5 +17,5 @@ internal static class UnixMicroseconds
 }
 
 /// <summary>The same for EF.</summary>
-internal sealed class UnixMicrosecondsConverter()
+public sealed class UnixMicrosecondsConverter()
     : ValueConverter<DateTimeOffset, long>(time => UnixMicroseconds.From(time), number => UnixMicroseconds.ToTime(number));

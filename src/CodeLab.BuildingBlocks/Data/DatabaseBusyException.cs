@@ -1,13 +1,13 @@
 using CodeLab.BuildingBlocks.Results;
 using Microsoft.AspNetCore.Http;
 
-namespace CodeLab.Modules.Agent.Persistence;
+namespace CodeLab.BuildingBlocks.Data;
 
 /// <summary>
 /// The database could not take or answer the request in time, or is going away: nothing is known to be wrong with the request, and it may
 /// be tried again with the same ids. Doors answer <see cref="Error"/> (503).
 /// </summary>
-internal sealed class DatabaseBusyException(string message, Exception? innerException = null) : Exception(message, innerException)
+public sealed class DatabaseBusyException(string message, Exception? innerException = null) : Exception(message, innerException)
 {
     /// <summary>Code of the failure.</summary>
     public const string Code = "DATABASE_ERROR";
