@@ -1,3 +1,4 @@
+using CodeLab.BuildingBlocks.Cluster;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Startup;
@@ -33,6 +34,7 @@ internal static class HostSetup
         builder.Services.AddSingleton<StartupGate>();
         builder.Services.AddSingleton<DrainState>();
         builder.Services.AddDatabase();
+        builder.AddCluster();
         builder.Services.AddHealth();
         builder.Services.AddHostedService<StartupRunner>();
         builder.Services.AddHostedService<ParentWatch>();

@@ -95,7 +95,8 @@ public sealed class PostgresServer
         Directory.Delete(folder, recursive: true);
     }
 
-    internal static int FreePort()
+    /// <summary>A port nobody listens on now.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

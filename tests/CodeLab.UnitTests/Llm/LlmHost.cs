@@ -1,3 +1,4 @@
+using CodeLab.BuildingBlocks.Cluster;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.FakeLlm;
@@ -45,6 +46,7 @@ internal sealed class LlmHost : IAsyncDisposable
             .Bind(builder.Configuration.GetSection(DatabaseOptions.Section))
             .Configure(o => o.DataDirectory = folder.FullName);
         builder.Services.AddDatabase();
+        builder.AddCluster();
         builder.AddLlmModule();
         var host = builder.Build();
         foreach (var task in host.Services.GetServices<IStartupTask>())

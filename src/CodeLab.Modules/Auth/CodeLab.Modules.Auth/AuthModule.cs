@@ -39,7 +39,6 @@ public static class AuthModule
         services.TryAddSingleton<ClientAddress>();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<ClientRegistry>();
-        services.TryAddSingleton<IRateCounter, MemoryRateCounter>();
         services.AddSingleton<SignInLimits>();
         services.AddSingleton<PasswordHashing>();
         services.AddSingleton<Lockouts>();

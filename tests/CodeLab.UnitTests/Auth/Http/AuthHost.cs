@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json.Nodes;
+using CodeLab.BuildingBlocks.Cluster;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth;
@@ -84,6 +85,7 @@ internal sealed class AuthHost : IAsyncDisposable
                     (o.Provider, o.ConnectionString) = (DatabaseProvider.PostgreSql, postgres);
             });
         builder.Services.AddDatabase();
+        builder.AddCluster();
         builder.Services.AddSingleton<StartupGate>();
         builder.Services.AddSingleton(new SetupConsole { Out = console });
         if (time is not null)

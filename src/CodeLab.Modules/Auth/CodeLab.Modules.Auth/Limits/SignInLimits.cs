@@ -1,4 +1,5 @@
 using CodeLab.BuildingBlocks.Http;
+using CodeLab.BuildingBlocks.Limits;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using CodeLab.Modules.Auth.Limits;
+using CodeLab.BuildingBlocks.Limits;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Rest;
 using Microsoft.AspNetCore;

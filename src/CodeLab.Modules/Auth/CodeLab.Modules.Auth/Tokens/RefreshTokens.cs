@@ -2,7 +2,7 @@ using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using CodeLab.BuildingBlocks.Data;
-using CodeLab.Modules.Auth.Limits;
+using CodeLab.BuildingBlocks.Limits;
 using CodeLab.Modules.Auth.Persistence;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.Extensions.Options;

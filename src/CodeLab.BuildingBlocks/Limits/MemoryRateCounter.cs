@@ -1,34 +1,19 @@
 using System.Collections.Concurrent;
 
-namespace CodeLab.Modules.Auth.Limits;
-
-/// <summary>What a counter says.</summary>
-/// <param name="Allowed">False when the limit is reached.</param>
-/// <param name="Limit">Events a window.</param>
-/// <param name="Remaining">Events left now.</param>
-/// <param name="RetryAfter">Time until one is free again.</param>
-internal readonly record struct RateDecision(bool Allowed, int Limit, int Remaining, TimeSpan RetryAfter);
-
-/// <summary>Counts events in sliding windows. In memory here; a shared store may take its place without a change to callers.</summary>
-internal interface IRateCounter
-{
-    /// <summary>Counts one event unless the limit is reached.</summary>
-    ValueTask<RateDecision> TakeAsync(string key, int limit, TimeSpan window, CancellationToken cancellationToken);
-
-    /// <summary>Looks without counting.</summary>
-    ValueTask<RateDecision> PeekAsync(string key, int limit, TimeSpan window, CancellationToken cancellationToken);
-}
+namespace CodeLab.BuildingBlocks.Limits;
 
 /// <summary>Exact windows: limits are small, so each key keeps the times of its events.</summary>
-internal sealed class MemoryRateCounter(TimeProvider time) : IRateCounter
+public sealed class MemoryRateCounter(TimeProvider time) : IRateCounter
 {
     private const int SweepEvery = 4096;
     private readonly ConcurrentDictionary<string, Window> _windows = new(StringComparer.Ordinal);
     private int _operations;
 
+    /// <inheritdoc/>
     public ValueTask<RateDecision> TakeAsync(string key, int limit, TimeSpan window, CancellationToken cancellationToken) =>
         new(Decide(key, limit, window, count: true));
 
+    /// <inheritdoc/>
     public ValueTask<RateDecision> PeekAsync(string key, int limit, TimeSpan window, CancellationToken cancellationToken) =>
         new(Decide(key, limit, window, count: false));
 

@@ -1,10 +1,10 @@
-using CodeLab.Modules.Auth.Limits;
+using CodeLab.BuildingBlocks.Limits;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
-namespace CodeLab.UnitTests.Auth;
+namespace CodeLab.UnitTests.BuildingBlocks;
 
-public sealed class RateCounterTests
+public sealed class MemoryRateCounterTests
 {
     private static readonly TimeSpan _minute = TimeSpan.FromMinutes(1);
     private readonly FakeTimeProvider _time = new();
