@@ -28,6 +28,7 @@ namespace CodeLab.Protocol;
 [JsonSerializable(typeof(SwitchAgentRequest))]
 [JsonSerializable(typeof(UpdateContextRequest))]
 [JsonSerializable(typeof(SessionRequest))]
+[JsonSerializable(typeof(ChooseExecutorRequest))]
 [JsonSerializable(typeof(InputAck))]
 [JsonSerializable(typeof(ClientMessage))]
 [JsonSerializable(typeof(SessionDetail))]

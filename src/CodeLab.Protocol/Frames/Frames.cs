@@ -268,6 +268,9 @@ public sealed record TurnCancelledFrame : SessionFrame
     /// <summary>The turn.</summary>
     public required string TurnId { get; init; }
 
+    /// <summary>Why, when it was not a plain cancel: something follows, such as the message that took the turn's place.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>When, UTC.</summary>
     public DateTimeOffset? Timestamp { get; init; }
 }
@@ -277,6 +280,44 @@ public sealed record ResyncFrame : SessionFrame
 {
     /// <summary>Why, for people.</summary>
     public required string Reason { get; init; }
+}
+
+/// <summary>Who is attached, told whenever that changes; not durable.</summary>
+public sealed record PresenceFrame : SessionFrame
+{
+    /// <summary>Everybody attached, in the order of coming.</summary>
+    public required IReadOnlyList<AttachedClientInfo> Clients { get; init; }
+}
+
+/// <summary>A client attached to a session.</summary>
+public sealed record AttachedClientInfo
+{
+    /// <summary>Id of the client: its own stable one, or that of its connection. Names it when an executor is chosen.</summary>
+    public required string ClientId { get; init; }
+
+    /// <summary>The user it belongs to.</summary>
+    public required string UserId { get; init; }
+
+    /// <summary>The door it came through: <c>hub</c> or <c>socket</c>.</summary>
+    public required string Door { get; init; }
+
+    /// <summary>Program name, as the client says.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Program version, as the client says.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Operating system, as the client says.</summary>
+    public string? Platform { get; init; }
+
+    /// <summary>True when it can run tools.</summary>
+    public bool RunsTools { get; init; }
+
+    /// <summary>True for the one client that runs the tools now.</summary>
+    public bool Executor { get; init; }
+
+    /// <summary>When it attached, UTC.</summary>
+    public DateTimeOffset Since { get; init; }
 }
 
 /// <summary>Tokens and money.</summary>

@@ -22,6 +22,7 @@ namespace CodeLab.Protocol.Frames;
 [JsonDerivedType(typeof(TurnFailedFrame), "turn_failed")]
 [JsonDerivedType(typeof(TurnCancelledFrame), "turn_cancelled")]
 [JsonDerivedType(typeof(ResyncFrame), "resync")]
+[JsonDerivedType(typeof(PresenceFrame), "presence")]
 public record SessionFrame
 {
     /// <summary>The session the frame belongs to.</summary>

@@ -29,6 +29,23 @@ public sealed record AttachRequest
     public IReadOnlyList<string>? Capabilities { get; init; }
 }
 
+/// <summary>Capabilities of <see cref="AttachRequest"/> that the server knows.</summary>
+public static class AttachCapabilities
+{
+    /// <summary>The client can have only one tool call open: the server sends the next when the one before has its result.</summary>
+    public const string OneCallAtATime = "one_call_at_a_time";
+}
+
+/// <summary>Argument of <c>ChooseExecutor</c>: which attached client runs the tools from now on.</summary>
+public sealed record ChooseExecutorRequest
+{
+    /// <summary>The session.</summary>
+    public required string SessionId { get; init; }
+
+    /// <summary>Id of the client as in the <c>presence</c> frame; absent = the caller itself.</summary>
+    public string? ClientId { get; init; }
+}
+
 /// <summary>Who is attaching.</summary>
 public sealed record ClientInfo
 {
@@ -280,4 +297,7 @@ public static class SessionHubNames
 
     /// <summary><see cref="SessionRequest"/> → <see cref="InputAck"/>.</summary>
     public const string Cancel = "Cancel";
+
+    /// <summary><see cref="ChooseExecutorRequest"/>.</summary>
+    public const string ChooseExecutor = "ChooseExecutor";
 }

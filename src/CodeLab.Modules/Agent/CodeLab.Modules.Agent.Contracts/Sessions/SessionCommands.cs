@@ -58,7 +58,28 @@ public abstract record SessionInput
 /// Attaches a live connection. The answer holds every durable frame after <c>last_seq</c> up to a point in the log; frames published
 /// after that point follow. A door therefore collects published frames from before it sends this, and drops those the answer covers.
 /// </summary>
-public sealed record AttachSessionCommand(SessionCaller Caller, AttachRequest Request) : IRequest<Result<AttachResponse>>;
+public sealed record AttachSessionCommand(SessionCaller Caller, AttachRequest Request) : IRequest<Result<AttachResponse>>
+{
+    /// <summary>False: a session that is not there stays so, and is <c>SESSION_NOT_FOUND</c>.</summary>
+    public bool Create { get; init; } = true;
+}
+
+/// <summary>
+/// Chooses which attached client runs the tools from now on; calls in flight stay where they are. <c>EXECUTOR_NOT_FOUND</c> (404) when no
+/// client of that id with tools is attached.
+/// </summary>
+/// <param name="Caller">Who chooses.</param>
+/// <param name="SessionId">The session.</param>
+/// <param name="ClientId">Id of the client as in <c>presence</c>; null = the caller's own connection.</param>
+public sealed record ChooseExecutorCommand(SessionCaller Caller, string SessionId, string? ClientId) : IRequest<Result<Unit>>;
+
+/// <summary>
+/// Whose session this is, for a door that admits a client by the session id alone; null when there is none. Never an answer for a client.
+/// </summary>
+public sealed record FindSessionOwnerQuery(string SessionId) : IRequest<string?>;
+
+/// <summary>True when this process has the session in memory, which means it holds its lease.</summary>
+public sealed record HoldsSessionQuery(string SessionId) : IRequest<bool>;
 
 /// <summary>A connection left a session (or, without a session, all of them).</summary>
 public sealed record DetachSessionCommand(SessionCaller Caller, string? SessionId) : IRequest<Unit>;

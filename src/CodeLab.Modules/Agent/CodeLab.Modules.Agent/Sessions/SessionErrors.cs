@@ -58,6 +58,15 @@ internal static class SessionErrors
     public static Error ApprovalRequired(string callId) =>
         new("APPROVAL_REQUIRED", $"Tool call '{Shown(callId)}' waits for a decision: decide before running it.", 409);
 
+    public static Error NoExecutor(string? clientId) =>
+        new(
+            "EXECUTOR_NOT_FOUND",
+            clientId is null
+                ? "Attach with tools before you ask to run them."
+                : $"No client '{Shown(clientId)}' with tools is attached. The presence frame lists who is.",
+            404
+        );
+
     public static Error InvalidDecision(string verdict) =>
         new("INVALID_MESSAGE", $"Unknown decision '{Shown(verdict)}': use approve, edit or reject.", 400);
 

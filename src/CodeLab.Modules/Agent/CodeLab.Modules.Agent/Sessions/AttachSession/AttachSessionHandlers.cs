@@ -35,11 +35,34 @@ internal sealed class AttachSessionHandler(SessionDirectory sessions) : IRequest
     public async Task<Result<AttachResponse>> Handle(AttachSessionCommand command, CancellationToken cancellationToken)
     {
         var (caller, request) = command;
-        var answer = await sessions.UseAsync(caller, request.SessionId, create: true, actor => actor.AttachAsync(caller, request));
+        var answer = await sessions.UseAsync(caller, request.SessionId, command.Create, actor => actor.AttachAsync(caller, request));
         if (answer.IsOk)
             sessions.Track(caller.ConnectionId!, request.SessionId);
         return answer;
     }
+}
+
+internal sealed class ChooseExecutorHandler(SessionDirectory sessions) : IRequestHandler<ChooseExecutorCommand, Result<Unit>>
+{
+    public Task<Result<Unit>> Handle(ChooseExecutorCommand command, CancellationToken cancellationToken) =>
+        sessions.UseAsync(
+            command.Caller,
+            command.SessionId,
+            create: false,
+            actor => actor.ChooseExecutorAsync(command.Caller, command.ClientId)
+        );
+}
+
+internal sealed class FindSessionOwnerHandler(SessionDirectory sessions) : IRequestHandler<FindSessionOwnerQuery, string?>
+{
+    public Task<string?> Handle(FindSessionOwnerQuery query, CancellationToken cancellationToken) =>
+        sessions.OwnerOfAsync(query.SessionId, cancellationToken);
+}
+
+internal sealed class HoldsSessionHandler(SessionDirectory sessions) : IRequestHandler<HoldsSessionQuery, bool>
+{
+    public Task<bool> Handle(HoldsSessionQuery query, CancellationToken cancellationToken) =>
+        Task.FromResult(sessions.Holds(query.SessionId));
 }
 
 internal sealed class DetachSessionHandler(SessionDirectory sessions) : IRequestHandler<DetachSessionCommand, Unit>

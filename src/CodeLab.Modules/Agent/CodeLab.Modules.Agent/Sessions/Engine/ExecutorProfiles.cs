@@ -13,6 +13,7 @@ internal static class ExecutorProfiles
         && left.Platform == right.Platform
         && left.WorkspaceName == right.WorkspaceName
         && left.Branch == right.Branch
+        && left.OneAtATime == right.OneAtATime
         && left.Rules.SequenceEqual(right.Rules)
         && left.Tools.Count == right.Tools.Count
         && left.Tools.Zip(right.Tools).All(pair => JsonElement.DeepEquals(pair.First, pair.Second));

@@ -254,6 +254,8 @@ internal sealed partial class TurnEngine
             return;
         foreach (var call in turn.Calls)
         {
+            if (executor.OneAtATime == true && call.Stage is CallStage.AwaitingApproval or CallStage.Dispatched)
+                break;
             if (call.Stage != CallStage.Ready)
                 continue;
             var timeout = ToolCatalog.Find(call.ToolName)?.TimeoutSeconds ?? 60;
@@ -269,5 +271,8 @@ internal sealed partial class TurnEngine
             return;
         if (turn.Calls.TrueForAll(c => c.Stage == CallStage.Ended))
             NextModelStep(step);
+        else
+            // What a client that runs one call at a time was not given yet.
+            DispatchReady(step);
     }
 }

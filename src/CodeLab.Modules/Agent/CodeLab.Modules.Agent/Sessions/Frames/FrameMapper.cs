@@ -130,6 +130,7 @@ internal static class FrameMapper
                 SessionId = state.Id,
                 Seq = seq,
                 TurnId = e.TurnId,
+                Reason = e.Reason,
                 Timestamp = at,
             },
             _ => null,

@@ -136,7 +136,11 @@ internal sealed record ExecutorProfile(
     string? WorkspaceName,
     string? Branch,
     IReadOnlyList<WorkspaceRule> Rules
-);
+)
+{
+    /// <summary>True for a client that can have only one call open: the next is dispatched when the one before has ended.</summary>
+    public bool? OneAtATime { get; init; }
+}
 
 /// <summary>Why the model is called.</summary>
 internal enum ModelPurpose

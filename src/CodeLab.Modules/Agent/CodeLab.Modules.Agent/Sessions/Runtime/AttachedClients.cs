@@ -1,4 +1,5 @@
 using CodeLab.Modules.Agent.Sessions.Log;
+using CodeLab.Protocol.Frames;
 using CodeLab.Protocol.Hub;
 
 namespace CodeLab.Modules.Agent.Sessions.Runtime;
@@ -13,8 +14,9 @@ internal sealed class AttachedClients
     public bool Has(string clientId) => _clients.Exists(c => c.Id == clientId && c.Profile is not null);
 
     /// <summary>Adds a connection, or replaces what it said before.</summary>
-    public AttachedClient Join(string connectionId, AttachRequest request)
+    public AttachedClient Join(SessionCaller caller, AttachRequest request, DateTimeOffset now)
     {
+        var connectionId = caller.ConnectionId ?? "";
         _clients.RemoveAll(c => c.ConnectionId == connectionId);
         var id = request.Client?.Id is { Length: > 0 and <= 128 } own ? own : connectionId;
         var profile = request.Tools is { Count: > 0 } tools
@@ -27,8 +29,17 @@ internal sealed class AttachedClients
                 request.Workspace?.Branch,
                 request.Workspace?.Rules ?? []
             )
+            {
+                OneAtATime = request.Capabilities?.Contains(AttachCapabilities.OneCallAtATime) == true ? true : null,
+            }
             : null;
-        var client = new AttachedClient(connectionId, id, profile);
+        var client = new AttachedClient(connectionId, id, profile)
+        {
+            UserId = caller.UserId,
+            Door = caller.Door,
+            Info = request.Client,
+            Since = now,
+        };
         _clients.Add(client);
         return client;
     }
@@ -43,9 +54,46 @@ internal sealed class AttachedClients
         return left;
     }
 
+    /// <summary>Makes a client the newest one that runs tools; null when none of that id does.</summary>
+    public ExecutorProfile? Prefer(Func<AttachedClient, bool> which)
+    {
+        var index = _clients.FindLastIndex(c => c.Profile is not null && which(c));
+        if (index < 0)
+            return null;
+        var client = _clients[index];
+        _clients.RemoveAt(index);
+        _clients.Add(client);
+        return client.Profile;
+    }
+
+    /// <summary>Who is here, in the order of coming.</summary>
+    public IReadOnlyList<AttachedClientInfo> Describe(string? executorId) =>
+        [
+            .. _clients
+                .OrderBy(c => c.Since)
+                .Select(c => new AttachedClientInfo
+                {
+                    ClientId = c.Id,
+                    UserId = c.UserId,
+                    Door = c.Door,
+                    Name = c.Info?.Name,
+                    Version = c.Info?.Version,
+                    Platform = c.Info?.Platform,
+                    RunsTools = c.Profile is not null,
+                    Executor = c.Profile is not null && c.Id == executorId,
+                    Since = c.Since,
+                }),
+        ];
+
     /// <summary>The newest client that runs tools.</summary>
     public ExecutorProfile? NewestExecutor() => _clients.FindLast(c => c.Profile is not null)?.Profile;
 }
 
 /// <summary>An attached connection; <see cref="Profile"/> is null for one that only watches.</summary>
-internal sealed record AttachedClient(string ConnectionId, string Id, ExecutorProfile? Profile);
+internal sealed record AttachedClient(string ConnectionId, string Id, ExecutorProfile? Profile)
+{
+    public required string UserId { get; init; }
+    public required string Door { get; init; }
+    public ClientInfo? Info { get; init; }
+    public DateTimeOffset Since { get; init; }
+}

@@ -107,9 +107,10 @@ internal sealed partial class SessionActor : IAsyncDisposable
         {
             await EnsureCreatedAsync(caller);
             var sentBefore = _state.Turn?.Calls.Where(c => c.Stage == CallStage.Dispatched).Select(c => c.CallId).ToHashSet() ?? [];
-            var client = _clients.Join(caller.ConnectionId ?? "", request);
+            var client = _clients.Join(caller, request, _runtime.Now());
             if (client.Profile is not null)
                 await HandleAsync(new EngineInput.Executor(client.Profile));
+            await ShowPresenceAsync();
             var resync = request.LastSeq > _state.LastSeq;
             var streaming = await _frames.StreamingAsync();
             return new AttachResponse
@@ -136,9 +137,23 @@ internal sealed partial class SessionActor : IAsyncDisposable
     public Task DetachAsync(string connectionId) =>
         PostAsync(async () =>
         {
-            if (_clients.Leave(connectionId) is not { Profile: not null } left || _state.Executor?.Id != left.Id || _clients.Has(left.Id))
+            if (_clients.Leave(connectionId) is not { } left)
                 return;
-            await HandleAsync(new EngineInput.Executor(_clients.NewestExecutor()));
+            if (left.Profile is not null && _state.Executor?.Id == left.Id && !_clients.Has(left.Id))
+                await HandleAsync(new EngineInput.Executor(_clients.NewestExecutor()));
+            await ShowPresenceAsync();
+        });
+
+    /// <summary>Another attached client runs the tools from now on.</summary>
+    public Task<Result<MediatR.Unit>> ChooseExecutorAsync(SessionCaller caller, string? clientId) =>
+        AskAsync<MediatR.Unit>(async () =>
+        {
+            var chosen = _clients.Prefer(c => clientId is null ? c.ConnectionId == caller.ConnectionId : c.Id == clientId);
+            if (chosen is null)
+                return SessionErrors.NoExecutor(clientId);
+            await HandleAsync(new EngineInput.Executor(chosen));
+            await ShowPresenceAsync();
+            return MediatR.Unit.Value;
         });
 
     /// <summary>Time passed: approvals expire, lost results are given up, idle sessions leave memory.</summary>
@@ -331,6 +346,12 @@ internal sealed partial class SessionActor : IAsyncDisposable
                 Agent = _state.Agent,
             }
         );
+    }
+
+    private async Task ShowPresenceAsync()
+    {
+        if (_clients.Any)
+            await _frames.PublishAsync(new PresenceFrame { SessionId = SessionId, Clients = _clients.Describe(_state.Executor?.Id) });
     }
 
     private void StartModel(ModelCallKey key)

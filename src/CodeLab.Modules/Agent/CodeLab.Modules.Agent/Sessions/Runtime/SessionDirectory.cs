@@ -76,6 +76,18 @@ internal sealed partial class SessionDirectory
         }
     }
 
+    /// <summary>True while this process has the session in memory.</summary>
+    public bool Holds(string sessionId) =>
+        _sessions.TryGetValue(sessionId, out var lazy) && lazy is { IsValueCreated: true, Value.IsCompletedSuccessfully: true };
+
+    /// <summary>Whose a session is; null when it is not there.</summary>
+    public async Task<string?> OwnerOfAsync(string sessionId, CancellationToken cancellationToken)
+    {
+        if (!SessionMapping.IsValidId(sessionId))
+            return null;
+        return await _runtime.Store.FindAsync(sessionId, cancellationToken) is { DeletedAt: null } row ? row.Owner : null;
+    }
+
     /// <summary>Remembers where a connection is attached, so that its end reaches every session.</summary>
     public void Track(string connectionId, string sessionId) =>
         _connections.GetOrAdd(connectionId, static _ => new(StringComparer.Ordinal)).TryAdd(sessionId, 0);
