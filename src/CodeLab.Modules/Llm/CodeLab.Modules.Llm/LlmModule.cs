@@ -1,6 +1,7 @@
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
+using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Persistence;
 using CodeLab.Modules.Llm.Providers;
@@ -9,6 +10,7 @@ using CodeLab.Modules.Llm.Providers.Demo;
 using CodeLab.Modules.Llm.Providers.Http;
 using CodeLab.Modules.Llm.Providers.Ollama;
 using CodeLab.Modules.Llm.Providers.OpenAi;
+using CodeLab.Modules.Llm.Routing;
 using CodeLab.Modules.Llm.Usage;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
@@ -42,6 +44,8 @@ public static class LlmModule
         builder.Services.AddSingleton<ProviderTransport>();
         builder.Services.AddSingleton<ModelFactsBook>();
         builder.Services.AddSingleton<ModelCatalogue>();
+        builder.Services.AddSingleton<ICallGate, CatalogueGate>();
+        builder.Services.AddSingleton<ICallRouter, CallRouter>();
         builder.Services.AddSingleton<LlmMetrics>();
         builder.Services.AddSingleton<UsageLedger>();
         builder.Services.AddHostedService(services => services.GetRequiredService<UsageLedger>());

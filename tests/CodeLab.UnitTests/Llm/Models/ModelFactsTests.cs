@@ -1,6 +1,5 @@
 using CodeLab.Modules.Llm;
 using CodeLab.Modules.Llm.Models;
-using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Options;
 using Xunit;
 
@@ -25,21 +24,13 @@ public sealed class ModelFactsTests
     public void Cached_and_written_tokens_have_their_own_price()
     {
         var facts = Book().Find("claude-sonnet-4-5");
-        var usage = new UsageDetails
-        {
-            InputTokenCount = 1_000_000,
-            CachedInputTokenCount = 400_000,
-            OutputTokenCount = 100_000,
-            AdditionalCounts = new() { ["CacheCreationInputTokens"] = 200_000 },
-        };
 
         // 400,000 fresh at 3, 400,000 cached at 0.30, 200,000 written at 3.75, 100,000 out at 15.
-        Assert.Equal(1.2m + 0.12m + 0.75m + 1.5m, facts.Price(usage).Cost);
+        Assert.Equal(1.2m + 0.12m + 0.75m + 1.5m, facts.CostOf(1_000_000, 100_000, 400_000, 200_000));
     }
 
     [Fact]
-    public void An_unknown_model_has_no_cost() =>
-        Assert.Null(Book().Find("somebody-s-model").Price(new UsageDetails { InputTokenCount = 10, OutputTokenCount = 10 }).Cost);
+    public void An_unknown_model_has_no_cost() => Assert.Null(Book().Find("somebody-s-model").CostOf(10, 10, 0, 0));
 
     [Fact]
     public void Settings_win_over_the_shipped_list()

@@ -1,8 +1,7 @@
 using System.Text.Json;
-using CodeLab.Modules.Llm.Models;
+using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Providers;
 using CodeLab.Modules.Llm.Providers.Http;
-using CodeLab.Modules.Llm.Usage;
 using CodeLab.Protocol.Frames;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Logging;
@@ -15,7 +14,7 @@ namespace CodeLab.Modules.Llm.Chat;
 /// </summary>
 internal sealed partial class ChatExchange : IAsyncDisposable
 {
-    private readonly ResolvedModel _model;
+    private readonly CallTarget _model;
     private readonly ProviderCall _call;
     private readonly ProviderTransport _transport;
     private readonly StreamChatQuery _query;
@@ -32,7 +31,7 @@ internal sealed partial class ChatExchange : IAsyncDisposable
     private long _written;
     private bool _ended;
 
-    public ChatExchange(ResolvedModel model, ProviderCall call, ProviderTransport transport, StreamChatQuery query, ILogger logger)
+    public ChatExchange(CallTarget model, ProviderCall call, ProviderTransport transport, StreamChatQuery query, ILogger logger)
     {
         (_model, _call, _transport, _query, _logger) = (model, call, transport, query, logger);
         _started = call.Time.GetTimestamp();
@@ -67,45 +66,36 @@ internal sealed partial class ChatExchange : IAsyncDisposable
         return null;
     }
 
-    /// <summary>The row for the ledger. Call when reading is over.</summary>
-    public UsageEntry ToEntry()
-    {
-        var usage = Usage(out var estimated);
-        return new UsageEntry
+    /// <summary>How it ended, for settling. Call when reading is over.</summary>
+    public CallOutcome ToOutcome() =>
+        new()
         {
-            Id = Guid.CreateVersion7(_call.Time.GetUtcNow()),
-            CreatedAt = _call.Time.GetUtcNow(),
-            UserId = _query.Caller.UserId,
-            SessionId = _query.Caller.SessionId,
-            Agent = _query.Caller.Agent,
-            Provider = _model.Provider.Name,
-            Model = _model.Model,
-            InputTokens = usage.InputTokens,
-            OutputTokens = usage.OutputTokens,
-            CachedTokens = usage.CachedTokens,
-            ReasoningTokens = usage.ReasoningTokens,
-            IsEstimated = estimated,
-            CostNanos = usage.Cost is { } cost ? (long)Math.Round(cost * 1_000_000_000m, MidpointRounding.AwayFromZero) : null,
-            DurationMs = (long)_call.Time.GetElapsedTime(_started).TotalMilliseconds,
-            FirstTokenMs = _firstToken is { } first ? (long)first.TotalMilliseconds : null,
-            Attempts = _call.Attempts,
             Outcome =
                 _failure is { } failure ? failure.Code
-                : _ended ? "completed"
-                : "cancelled",
+                : _ended ? CallOutcome.Completed
+                : CallOutcome.Cancelled,
+            Target = _model,
+            Usage = Reported(),
+            // Nothing was sent, or the provider refused before it worked.
+            IsRefused = _failure is { Status: not null } or { IsTransient: true } && _written == 0,
+            WrittenCharacters = _written,
+            Attempts = _call.Attempts,
+            FirstToken = _firstToken,
         };
-    }
 
     /// <summary>The terminal item.</summary>
-    public ChatUpdate End(UsageEntry entry)
+    public ChatUpdate End(CallOutcome outcome, decimal? cost)
     {
+        var spent =
+            outcome.Usage
+            ?? (outcome.IsRefused ? default : new CallUsage(Conversation.Characters(_query) / 4, (outcome.WrittenCharacters + 3) / 4));
         var usage = new TokenUsage
         {
-            InputTokens = entry.InputTokens,
-            OutputTokens = entry.OutputTokens,
-            CachedTokens = entry.CachedTokens,
-            ReasoningTokens = entry.ReasoningTokens,
-            Cost = entry.CostNanos / 1_000_000_000m,
+            InputTokens = spent.Input,
+            OutputTokens = spent.Output,
+            CachedTokens = spent.CacheRead,
+            ReasoningTokens = spent.Reasoning,
+            Cost = cost,
         };
         if (_failure is { } failure)
             return new ChatUpdate.Failed(failure.Code, failure.Message, usage, failure.RetryAfterSeconds);
@@ -197,23 +187,19 @@ internal sealed partial class ChatExchange : IAsyncDisposable
             : JsonSerializer.Serialize(call.Arguments, AIJsonUtilities.DefaultOptions.GetTypeInfo(typeof(IDictionary<string, object?>)));
     }
 
-    private TokenUsage Usage(out bool estimated)
+    private CallUsage? Reported()
     {
-        if (_usage is { } reported && (reported.InputTokenCount is not null || reported.OutputTokenCount is not null))
-        {
-            estimated = false;
-            return _model.Facts.Price(reported);
-        }
-        // Nothing was sent, or the provider refused before it worked.
-        if (_failure is { Status: not null } or { IsTransient: true } && _written == 0)
-        {
-            estimated = false;
-            return _model.Facts.Price(new UsageDetails());
-        }
-        // About four characters a token; a marked guess is better than a call for free (security.md §9.4).
-        estimated = true;
-        return _model.Facts.Price(
-            new UsageDetails { InputTokenCount = Conversation.Characters(_query) / 4, OutputTokenCount = (_written + 3) / 4 }
+        if (_usage is not { } reported || (reported.InputTokenCount is null && reported.OutputTokenCount is null))
+            return null;
+        long written = 0;
+        // The name under which Anthropic's adapter reports it.
+        reported.AdditionalCounts?.TryGetValue("CacheCreationInputTokens", out written);
+        return new CallUsage(
+            reported.InputTokenCount ?? 0,
+            reported.OutputTokenCount ?? 0,
+            reported.CachedInputTokenCount ?? 0,
+            written,
+            reported.ReasoningTokenCount ?? 0
         );
     }
 

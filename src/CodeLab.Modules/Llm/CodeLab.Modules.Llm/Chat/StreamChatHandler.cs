@@ -1,40 +1,34 @@
 using System.Runtime.CompilerServices;
-using CodeLab.Modules.Llm.Models;
+using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Providers.Http;
-using CodeLab.Modules.Llm.Usage;
 using MediatR;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Llm.Chat;
 
-/// <summary>
-/// The pipeline of a call: find the model, ask its provider, settle the ledger, tell the end. Rights, budgets, cache and fallbacks take their
-/// places between the first two (design.md §6).
-/// </summary>
+/// <summary>The pipeline of a call from another module: the gate, the provider, settling, the end (design.md §6).</summary>
 internal sealed partial class StreamChatHandler(
-    ModelCatalogue catalogue,
+    ICallGate gate,
     ProviderTransport transport,
-    UsageLedger ledger,
-    LlmMetrics metrics,
-    IOptions<LlmOptions> options,
     TimeProvider time,
     ILogger<StreamChatHandler> logger
 ) : IStreamRequestHandler<StreamChatQuery, ChatUpdate>
 {
     public async IAsyncEnumerable<ChatUpdate> Handle(StreamChatQuery request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var resolved = await catalogue.ResolveAsync(request.Model, cancellationToken);
-        if (resolved.Error is { } unknown)
+        var started = time.GetTimestamp();
+        var admitted = await gate.AdmitAsync(ToCallRequest(request, started), cancellationToken);
+        if (admitted.Error is { } refused)
         {
-            yield return new ChatUpdate.Failed(unknown.Code, unknown.Message, null, null);
+            yield return new ChatUpdate.Failed(refused.Code, refused.Message, null, refused.RetryAfterSeconds);
             yield break;
         }
-        var model = resolved.Value!;
-        using var call = new ProviderCall(model.Provider, CallLimits.From(options.Value, model.Facts.Reasoning), time, cancellationToken);
+        var admission = admitted.Value!;
+        var target = admission.Targets[0];
+        using var call = new ProviderCall(target.Provider, target.Limits, time, cancellationToken);
         ChatUpdate end;
         // Disposed by hand below and not by a using: the ledger wants to know how it ended, also when the reader just stops reading.
-        var exchange = new ChatExchange(model, call, transport, request, logger);
+        var exchange = new ChatExchange(target, call, transport, request, logger);
         try
         {
             while (await exchange.ReadAsync() is { } updates)
@@ -46,16 +40,33 @@ internal sealed partial class StreamChatHandler(
         finally
         {
             await exchange.DisposeAsync();
-            var entry = exchange.ToEntry();
-            end = exchange.End(entry);
-            metrics.Record(entry);
+            var outcome = exchange.ToOutcome();
             // Spent, even if the reader left.
-            await ledger.RecordAsync(entry);
+            end = exchange.End(outcome, await admission.SettleAsync(outcome));
             if (end is ChatUpdate.Failed failed)
-                CallFailed(model.Provider.Name, model.Model, failed.Code, call.Attempts, entry.DurationMs);
+            {
+                var elapsed = (long)time.GetElapsedTime(started).TotalMilliseconds;
+                CallFailed(target.Provider.Name, target.Model, failed.Code, call.Attempts, elapsed);
+            }
         }
         yield return end;
     }
+
+    private static CallRequest ToCallRequest(StreamChatQuery query, long started) =>
+        new()
+        {
+            Caller = new CallCaller(query.Caller.UserId) { SessionId = query.Caller.SessionId, Agent = query.Caller.Agent },
+            Dialect = CallDialect.Internal,
+            Kind = CallKind.Chat,
+            Model = query.Model,
+            Stream = true,
+            EstimatedInputTokens = Conversation.Characters(query) / 4,
+            MaxOutputTokens = query.Options.MaxOutputTokens,
+            Temperature = query.Options.Temperature,
+            HasTools = query.Options.Tools.Count > 0,
+            CacheWish = CacheWish.Off,
+            StartedAt = started,
+        };
 
     [LoggerMessage(
         4004,

@@ -1,8 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
-using CodeLab.Protocol.Frames;
-using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Llm.Models;
@@ -38,25 +36,6 @@ internal sealed record ModelFacts
         return (
                 fresh * inputPrice + cached * (CachedInput ?? inputPrice) + cacheWritten * (CacheWrite ?? inputPrice) + output * outputPrice
             ) / 1_000_000m;
-    }
-
-    /// <summary>Tokens and money as clients see them.</summary>
-    public TokenUsage Price(UsageDetails usage)
-    {
-        var input = usage.InputTokenCount ?? 0;
-        var output = usage.OutputTokenCount ?? 0;
-        var cached = usage.CachedInputTokenCount ?? 0;
-        long written = 0;
-        // The name under which Anthropic's adapter reports it.
-        usage.AdditionalCounts?.TryGetValue("CacheCreationInputTokens", out written);
-        return new TokenUsage
-        {
-            InputTokens = input,
-            OutputTokens = output,
-            CachedTokens = cached,
-            ReasoningTokens = usage.ReasoningTokenCount ?? 0,
-            Cost = CostOf(input, output, cached, written),
-        };
     }
 }
 

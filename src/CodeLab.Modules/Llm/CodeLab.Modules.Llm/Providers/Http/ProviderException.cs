@@ -15,6 +15,12 @@ internal sealed class ProviderException(string code, string message, Exception? 
     /// <summary>A repetition may help.</summary>
     public bool IsTransient { get; init; }
 
+    /// <summary>Requests sent until then, as the router counted them.</summary>
+    public int Attempts { get; set; }
+
+    /// <summary>Who was asked last.</summary>
+    public Calls.CallTarget? Target { get; set; }
+
     /// <summary>Finds ours below whatever an SDK wrapped around it.</summary>
     public static ProviderException? In(Exception? exception) =>
         exception switch
