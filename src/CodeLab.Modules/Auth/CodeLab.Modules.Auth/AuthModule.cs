@@ -5,6 +5,7 @@ using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Secrets;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Browser;
 using CodeLab.Modules.Auth.Clients;
 using CodeLab.Modules.Auth.Keys;
 using CodeLab.Modules.Auth.Limits;
@@ -30,6 +31,7 @@ public static class AuthModule
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddModuleOptions<AuthOptions>(AuthOptions.Section);
         builder.AddModuleOptions<RateLimitOptions>(RateLimitOptions.Section);
+        builder.AddModuleOptions<BrowserOptions>(BrowserOptions.Section);
         builder.AddModuleDbContext<AuthDbContext, SqliteAuthDbContext, PostgresAuthDbContext>(AuthDbContext.Prefix);
         builder.AddModuleMessages(typeof(AuthModule).Assembly);
 
@@ -55,6 +57,7 @@ public static class AuthModule
         services.AddIdentityCore<User>().AddEntityFrameworkStores<AuthDbContext>();
         services.AddAuthentication(BearerHandler.Scheme).AddScheme<AuthenticationSchemeOptions, BearerHandler>(BearerHandler.Scheme, null);
         services.AddAccessPolicies();
+        services.AddBrowserSessions();
         // Last: others register data protection too, and its warm-up with it.
         services.AddStoredDataProtection();
     }
