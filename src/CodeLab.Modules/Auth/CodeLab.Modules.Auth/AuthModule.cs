@@ -5,6 +5,7 @@ using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Secrets;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Browser;
 using CodeLab.Modules.Auth.Clients;
 using CodeLab.Modules.Auth.Keys;
@@ -53,6 +54,7 @@ public static class AuthModule
         services.TryAddSingleton<SetupConsole>();
         services.AddSingleton<AdministratorFromEnvironment>();
         services.AddSingleton<IStartupTask, AuthStartup>();
+        services.AddAudit();
         services.AddTokenServer();
         services.AddIdentityCore<User>().AddEntityFrameworkStores<AuthDbContext>();
         services.AddAuthentication(BearerHandler.Scheme).AddScheme<AuthenticationSchemeOptions, BearerHandler>(BearerHandler.Scheme, null);
@@ -91,5 +93,6 @@ public static class AuthModule
         JwksEndpoint.Map(app);
         SetupEndpoints.Map(app);
         UserEndpoints.Map(app);
+        AuditEndpoints.Map(app);
     }
 }

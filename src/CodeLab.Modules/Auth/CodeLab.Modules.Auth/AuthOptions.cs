@@ -48,6 +48,10 @@ internal sealed class AuthOptions : IValidatableObject
     /// </summary>
     public bool AllowPlainHttp { get; set; }
 
+    /// <summary>Days the audit is kept; 365 by default (security.md §13).</summary>
+    [Range(1, 36_500)]
+    public int AuditDays { get; set; } = 365;
+
     /// <summary>Lock-out after failed sign-ins.</summary>
     public LockoutOptions Lockout { get; set; } = new();
 

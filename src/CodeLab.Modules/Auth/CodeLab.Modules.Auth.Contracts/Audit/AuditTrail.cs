@@ -48,4 +48,13 @@ public interface IAuditTrail
 
     /// <summary>Adds an event that goes with no change, such as a refusal, in a transaction of its own.</summary>
     Task AppendAsync(AuditEvent entry, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Adds an event of which an attacker could make thousands (<c>rate_limited</c>, <c>authz.denied</c>, <c>origin.denied</c>): at most one a
+    /// minute and key; the next one tells in its metadata how many were left out (<c>suppressed</c>).
+    /// </summary>
+    /// <param name="entry">The event.</param>
+    /// <param name="key">What is sampled, e.g. the limit and the address.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task AppendSampledAsync(AuditEvent entry, string key, CancellationToken cancellationToken);
 }

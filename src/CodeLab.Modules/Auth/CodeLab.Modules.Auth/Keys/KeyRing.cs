@@ -96,7 +96,7 @@ internal sealed partial class KeyRing(KeyEncryptionKey kek, TimeProvider time, I
     {
         var rows = new List<(string, string, byte[], long, long?)>();
         await using var command = connection.Command(
-            "SELECT id, use, secret, activates_at, retires_at FROM auth_keys ORDER BY generation",
+            "SELECT id, use, secret, activates_at, retires_at FROM auth_keys WHERE use IN ('sig', 'enc') ORDER BY generation",
             null
         );
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);

@@ -50,6 +50,13 @@ internal sealed class AuditRow
 
     /// <summary>Further facts as a JSON object; never a secret, never content.</summary>
     public string? Metadata { get; init; }
+
+    /// <summary>
+    /// MAC over the row under a key the database cannot read: a row that somebody wrote into the table is told from one the service wrote,
+    /// also before it is sealed.
+    /// </summary>
+    [MaxLength(32)]
+    public required byte[] Mac { get; init; }
 }
 
 /// <summary>
@@ -64,7 +71,7 @@ internal sealed class AuditSealRow
     [MaxLength(36)]
     public required string AuditId { get; init; }
 
-    /// <summary>SHA-256 over the previous hash and the canonical form of the row.</summary>
+    /// <summary>HMAC-SHA-256 over the previous hash and the canonical form of the row: without the key the chain cannot be written anew.</summary>
     [MaxLength(32)]
     public required byte[] Hash { get; init; }
 }

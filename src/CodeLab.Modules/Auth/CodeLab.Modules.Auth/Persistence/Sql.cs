@@ -6,6 +6,12 @@ namespace CodeLab.Modules.Auth.Persistence;
 /// <summary>Short forms for hand-written SQL, which both databases read alike.</summary>
 internal static class Sql
 {
+    // Stands for a text that is null: PostgreSQL wants to know which type a null has.
+    private static readonly object _nullText = new();
+
+    /// <summary>A parameter that is a text or null.</summary>
+    public static object Text(string? value) => value ?? _nullText;
+
     public static DbCommand Command(
         this DbConnection connection,
         string sql,
@@ -20,10 +26,12 @@ internal static class Sql
         {
             var parameter = command.CreateParameter();
             parameter.ParameterName = name;
-            parameter.Value = value ?? DBNull.Value;
+            parameter.Value = value is null || value == _nullText ? DBNull.Value : value;
             // PostgreSQL cannot tell the type of a bare null.
             if (value is null)
                 parameter.DbType = System.Data.DbType.Int64;
+            else if (value == _nullText)
+                parameter.DbType = System.Data.DbType.String;
             command.Parameters.Add(parameter);
         }
         return command;
@@ -66,6 +74,8 @@ internal static class Sql
     }
 
     public static long Milliseconds(this TimeProvider time) => time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    public static string? NullableText(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
 
     public static long? NullableInt64(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetInt64(column);
 }

@@ -1,6 +1,7 @@
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Keys;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.Extensions.Configuration;
@@ -9,8 +10,13 @@ using Microsoft.Extensions.Logging;
 namespace CodeLab.Modules.Auth.Setup;
 
 /// <summary>Loads the keys and sees that there is, or can be, an administrator. Plain SQL: EF and OpenIddict are not loaded for it.</summary>
-internal sealed class AuthStartup(Database database, KeyRing keys, SetupState setup, AdministratorFromEnvironment administrator)
-    : IStartupTask
+internal sealed class AuthStartup(
+    Database database,
+    KeyRing keys,
+    AuditKey auditKey,
+    SetupState setup,
+    AdministratorFromEnvironment administrator
+) : IStartupTask
 {
     public int Order => 100;
 
@@ -18,6 +24,7 @@ internal sealed class AuthStartup(Database database, KeyRing keys, SetupState se
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await keys.LoadAsync(connection, cancellationToken);
+        await auditKey.LoadAsync(connection, cancellationToken);
         if (await setup.ReadAsync(connection, cancellationToken))
             return;
         if (await administrator.TryCreateAsync(cancellationToken))

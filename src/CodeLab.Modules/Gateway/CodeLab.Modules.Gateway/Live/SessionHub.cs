@@ -98,9 +98,6 @@ internal sealed class SessionHub(
                 request.Model,
                 request.Attachments
             )
-            {
-                WhenBusy = request.WhenBusy,
-            }
         );
     }
 

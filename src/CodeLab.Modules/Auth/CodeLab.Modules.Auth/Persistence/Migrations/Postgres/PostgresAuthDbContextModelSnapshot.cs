@@ -210,6 +210,12 @@ namespace CodeLab.Modules.Auth.Persistence.Migrations.Postgres
                         .HasColumnType("character varying(64)")
                         .HasColumnName("ip");
 
+                    b.Property<byte[]>("Mac")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("bytea")
+                        .HasColumnName("mac");
+
                     b.Property<string>("Metadata")
                         .HasColumnType("text")
                         .HasColumnName("metadata");

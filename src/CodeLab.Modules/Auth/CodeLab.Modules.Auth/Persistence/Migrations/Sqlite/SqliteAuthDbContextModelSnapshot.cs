@@ -203,6 +203,12 @@ namespace CodeLab.Modules.Auth.Persistence.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("ip");
 
+                    b.Property<byte[]>("Mac")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("BLOB")
+                        .HasColumnName("mac");
+
                     b.Property<string>("Metadata")
                         .HasColumnType("TEXT")
                         .HasColumnName("metadata");
