@@ -6,6 +6,7 @@ using CodeLab.Host.Configuration;
 using CodeLab.Host.Health;
 using CodeLab.Host.Http;
 using CodeLab.Host.Logging;
+using CodeLab.Host.Metrics;
 using CodeLab.Host.Shutdown;
 using CodeLab.Host.Startup;
 using Microsoft.Extensions.Options;
@@ -40,6 +41,7 @@ internal static class HostSetup
         builder.Services.AddHostedService<ParentWatch>();
         builder.Services.AddOrderlyShutdown();
         builder.AddWireJson();
+        builder.AddMetrics();
         if (builder.Environment.IsDevelopment())
             builder.Services.AddOpenApi();
         builder.AddModules();
@@ -51,6 +53,7 @@ internal static class HostSetup
     {
         app.UseTrustedProxies();
         app.UseMiddleware<ResponseHeaders>();
+        app.UseMiddleware<RequestMetrics>();
         app.UseMiddleware<ErrorHandling>();
         app.UseMiddleware<HealthEndpoints>();
         app.UseMiddleware<StartingGate>();
@@ -60,6 +63,7 @@ internal static class HostSetup
         if (app.Environment.IsDevelopment())
             app.MapOpenApi().AllowAnonymous();
         app.MapModules();
+        app.MapMetrics();
     }
 
     private static void AddHostOptions(this WebApplicationBuilder builder)

@@ -41,7 +41,7 @@ internal sealed class PosixProcess : IRunningProcess
             int pid;
             try
             {
-                pid = Spawn(spec, marker, outWrite, errWrite);
+                pid = strays.Start(() => Spawn(spec, marker, outWrite, errWrite));
             }
             catch
             {
@@ -54,7 +54,6 @@ internal sealed class PosixProcess : IRunningProcess
                 _ = Libc.Close(outWrite);
                 _ = Libc.Close(errWrite);
             }
-            strays.Leader = pid;
             return new PosixProcess(pid, strays, outRead, errRead, spec);
         }
         catch

@@ -29,15 +29,17 @@ internal sealed class StrayProcesses : IDisposable
         _bornAfter = bornAfter;
     }
 
-    /// <summary>The process the command began with; also the id of its session.</summary>
-    public int Leader
+    /// <summary>
+    /// Starts the command's first process, which is also the id of its session. Between fork and exec a process has our environment, no
+    /// marker, and a session of its own: to a sweep for another command it would look like an orphan. So none looks meanwhile.
+    /// </summary>
+    public int Start(Func<int> spawn)
     {
-        get => _leader;
-        set
+        lock (Gate)
         {
-            _leader = value;
-            lock (Gate)
-                Leaders.Add(value);
+            _leader = spawn();
+            Leaders.Add(_leader);
+            return _leader;
         }
     }
 
@@ -91,24 +93,24 @@ internal sealed class StrayProcesses : IDisposable
         {
             if (process.Pid == own || process.Pid == _leader)
                 continue;
+            var orphan = process.Parent == own && process.Session != ownSession;
+            // Nothing is started while one is judged and ended; see Start.
             lock (Gate)
             {
                 if (Leaders.Contains(process.Pid))
                     continue;
+                if (process.State == 'Z')
+                {
+                    // Given to us and ended: reaping it is our duty. Its parent's other children are not touched.
+                    if (orphan || (process.Parent == own && process.Session == _leader))
+                        _ = Libc.WaitPid(process.Pid, null, Libc.WNoHang);
+                    continue;
+                }
+                if (!BelongsToCommand(process, orphan))
+                    continue;
+                found = true;
+                _ = Libc.Kill(process.Pid, Libc.SigKill);
             }
-
-            var orphan = process.Parent == own && process.Session != ownSession;
-            if (process.State == 'Z')
-            {
-                // Given to us and ended: reaping it is our duty. Its parent's other children are not touched.
-                if (orphan || (process.Parent == own && process.Session == _leader))
-                    _ = Libc.WaitPid(process.Pid, null, Libc.WNoHang);
-                continue;
-            }
-            if (!BelongsToCommand(process, orphan))
-                continue;
-            found = true;
-            _ = Libc.Kill(process.Pid, Libc.SigKill);
         }
         return found;
     }

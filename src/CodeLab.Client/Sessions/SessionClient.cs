@@ -70,12 +70,19 @@ public sealed class SessionClient : IAsyncDisposable
     }
 
     /// <summary>Says something. Answered once it is committed.</summary>
+    /// <param name="content">The text.</param>
+    /// <param name="agent">Agent that must answer.</param>
+    /// <param name="model">Model or alias.</param>
+    /// <param name="messageId">Id for repeats; null makes one.</param>
+    /// <param name="whenBusy">What happens while a turn runs; see <see cref="SendMessageRequest.WhenBusy"/>.</param>
+    /// <param name="cancellationToken">Stops waiting for the answer.</param>
     /// <exception cref="ServerException">The server refused.</exception>
     public Task<InputAck> SendAsync(
         string content,
         string? agent = null,
         string? model = null,
         string? messageId = null,
+        string? whenBusy = null,
         CancellationToken cancellationToken = default
     ) =>
         CallAsync(
@@ -87,6 +94,7 @@ public sealed class SessionClient : IAsyncDisposable
                 Content = content,
                 AgentType = agent,
                 Model = model,
+                WhenBusy = whenBusy,
             },
             cancellationToken
         );

@@ -152,6 +152,12 @@ public sealed record SendMessageRequest
 
     /// <summary>Files and selections that go with the message.</summary>
     public IReadOnlyList<MessageAttachment>? Attachments { get; init; }
+
+    /// <summary>
+    /// What happens to the message while a turn runs: <c>queue</c> (default; it starts the next turn), <c>steer</c> (the running turn reads
+    /// it with its next model step) or <c>interrupt</c> (the running step is cancelled, and the turn goes on with the message).
+    /// </summary>
+    public string? WhenBusy { get; init; }
 }
 
 /// <summary>A file or selection that goes with a message.</summary>

@@ -47,6 +47,10 @@ internal sealed class Developer : IAsyncDisposable
     public IReadOnlyList<SessionFrame> Durable =>
         [.. Heard.OfType<SessionUpdate.FrameReceived>().Select(u => u.Frame).Where(f => f.Seq is not null)];
 
+    /// <summary>All that was told, for the message of a failing test.</summary>
+    public string Transcript =>
+        string.Join('\n', Heard.Select(h => h is SessionUpdate.FrameReceived f ? f.Raw.GetRawText() : h.ToString()));
+
     /// <summary>Sits down at a server.</summary>
     /// <param name="server">The server.</param>
     /// <param name="sessionId">The session; null = a new one.</param>
@@ -100,8 +104,14 @@ internal sealed class Developer : IAsyncDisposable
     }
 
     /// <summary>Says something to the agent named.</summary>
-    public Task<InputAck> SayAsync(string text, string? messageId = null) =>
-        Client.SendAsync(text, agent: "coder", messageId: messageId, cancellationToken: TestContext.Current.CancellationToken);
+    public Task<InputAck> SayAsync(string text, string? messageId = null, string? whenBusy = null) =>
+        Client.SendAsync(
+            text,
+            agent: "coder",
+            messageId: messageId,
+            whenBusy: whenBusy,
+            cancellationToken: TestContext.Current.CancellationToken
+        );
 
     public Task<InputAck> DecideAsync(
         string callId,
@@ -141,10 +151,7 @@ internal sealed class Developer : IAsyncDisposable
             }
             catch (OperationCanceledException exception)
             {
-                throw new TimeoutException(
-                    $"Never heard {typeof(T).Name}. Heard:\n{string.Join('\n', Heard.Select(h => h is SessionUpdate.FrameReceived f ? f.Raw.GetRawText() : h.GetType().Name))}",
-                    exception
-                );
+                throw new TimeoutException($"Never heard {typeof(T).Name}. Heard:\n{Transcript}", exception);
             }
         }
     }
@@ -152,6 +159,9 @@ internal sealed class Developer : IAsyncDisposable
     public Task<ToolCallFrame> HearsQuestionAsync() => HearsAsync<ToolCallFrame>(f => f.RequiresApproval);
 
     public Task<TurnCompletedFrame> HearsTheEndAsync() => HearsAsync<TurnCompletedFrame>();
+
+    /// <summary>Waits until so many turns ended well.</summary>
+    public Task HearsEndsAsync(int turns) => HearsAsync<TurnCompletedFrame>(_ => Durable.OfType<TurnCompletedFrame>().Count() >= turns);
 
     /// <summary>How often something ran, counted by what it left.</summary>
     public int Lines(string file) =>

@@ -9,8 +9,10 @@ internal sealed class TurnServer : IAsyncDisposable
 {
     private readonly TestDatabase _database;
 
-    private TurnServer(FakeLlmServer fake, TestDatabase database, CodeLabServer server) =>
-        (Fake, _database, Host) = (fake, database, server);
+    private readonly (string Name, string? Value)[] _settings;
+
+    private TurnServer(FakeLlmServer fake, TestDatabase database, CodeLabServer server, (string Name, string? Value)[] settings) =>
+        (Fake, _database, Host, _settings) = (fake, database, server, settings);
 
     public FakeLlmServer Fake { get; }
 
@@ -30,18 +32,28 @@ internal sealed class TurnServer : IAsyncDisposable
             "anthropic" => [("ANTHROPIC_API_KEY", "test"), ("ANTHROPIC_BASE_URL", fake.AnthropicBaseUrl)],
             _ => [("OLLAMA_BASE_URL", fake.OllamaBaseUrl)],
         };
-        var server = await CodeLabServer.StartAsync(
-            new CodeLabServerOptions { DataDirectory = data.DataDirectory }.With([
-                .. data.Environment,
-                .. model,
-                ("CodeLab__Llm__Ollama__Probe", "false"),
-                // A killed host's leases on PostgreSQL last this long.
-                ("CodeLab__Agent__LeaseSeconds", "3"),
+        (string, string?)[] all =
+        [
+            .. data.Environment,
+            .. model,
+            ("CodeLab__Llm__Ollama__Probe", "false"),
+            // A killed host's leases on PostgreSQL last this long.
+            ("CodeLab__Agent__LeaseSeconds", "3"),
+            .. settings,
+        ];
+        var server = await CodeLabServer.StartAsync(new CodeLabServerOptions { DataDirectory = data.DataDirectory }.With(all));
+        return new(fake, data, server, all);
+    }
+
+    /// <summary>Another host on the same database, with the same keys and model.</summary>
+    public Task<CodeLabServer> StartSecondAsync(params (string Name, string? Value)[] settings) =>
+        CodeLabServer.StartAsync(
+            new CodeLabServerOptions().With([
+                .. _settings,
+                ("CodeLab__KeyEncryptionKeyFile", Path.Combine(_database.DataDirectory, "keys", "key-encryption.key")),
                 .. settings,
             ])
         );
-        return new(fake, data, server);
-    }
 
     public async ValueTask DisposeAsync()
     {

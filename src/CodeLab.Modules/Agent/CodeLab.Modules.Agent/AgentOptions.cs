@@ -1,10 +1,11 @@
 using System.ComponentModel.DataAnnotations;
 using CodeLab.Modules.Agent.Sessions.Engine;
+using CodeLab.Modules.Agent.Tools;
 
 namespace CodeLab.Modules.Agent;
 
 /// <summary>Settings of the Agent module.</summary>
-internal sealed class AgentOptions
+internal sealed class AgentOptions : IValidatableObject
 {
     public const string Section = "CodeLab:Agent";
 
@@ -27,9 +28,48 @@ internal sealed class AgentOptions
     [Range(1, 10_000_000)]
     public int MessageCharacters { get; set; } = 100_000;
 
-    /// <summary>Tool calls that run at once. Default 8.</summary>
+    /// <summary>Tool calls of a session that are open at once; further ones wait. Default 8.</summary>
     [Range(1, 64)]
     public int ParallelCalls { get; set; } = 8;
+
+    /// <summary>Tool calls a model may make in one step; further ones are refused. Default 64.</summary>
+    [Range(1, 1000)]
+    public int CallsPerStep { get; set; } = 64;
+
+    /// <summary>The same call in a row, or the same round of calls, that is refused. Default 3.</summary>
+    [Range(2, 10)]
+    public int IdenticalCalls { get; set; } = 3;
+
+    /// <summary>Model steps in a row with nothing but refused calls, after which the turn ends. Default 3.</summary>
+    [Range(1, 20)]
+    public int DeniedSteps { get; set; } = 3;
+
+    /// <summary>Model steps of a turn, where the agent allows more. 0 (default) = the agent's own limit.</summary>
+    [Range(0, 1000)]
+    public int TurnSteps { get; set; }
+
+    /// <summary>Times a model may change the agent in one turn. Default 10.</summary>
+    [Range(0, 100)]
+    public int SwitchesPerTurn { get; set; } = 10;
+
+    /// <summary>Changes of the agent in one session after which models and the router change it no more. Default 50.</summary>
+    [Range(1, 10_000)]
+    public int SwitchesPerSession { get; set; } = 50;
+
+    /// <summary>Seconds a result is waited for, by tool name; the tool's own time where none is given. Range 1 to 86,400.</summary>
+    public Dictionary<string, int> ToolTimeouts { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Seconds on top, for the way back, before a result that does not come is given up. Default 30.</summary>
+    [Range(0, 3600)]
+    public int ResultGraceSeconds { get; set; } = 30;
+
+    /// <summary>Days an approval waits at most, even while nobody is attached. Default 7.</summary>
+    [Range(1, 365)]
+    public int ApprovalMaxDays { get; set; } = 7;
+
+    /// <summary>Hours a call waits for a client that went away before its outcome counts as unknown. Default 24.</summary>
+    [Range(1, 720)]
+    public int DetachedHours { get; set; } = 24;
 
     /// <summary>Minutes of work (model and tools, not waiting for people) of one turn. Default 30.</summary>
     [Range(1, 1440)]
@@ -55,6 +95,18 @@ internal sealed class AgentOptions
     [Range(1, 256)]
     public int RecoverAtOnce { get; set; } = 16;
 
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        foreach (var (tool, seconds) in ToolTimeouts)
+        {
+            if (ToolCatalog.Find(tool) is null)
+                yield return new($"{Section}:ToolTimeouts names '{tool}', which is no tool.", [nameof(ToolTimeouts)]);
+            if (seconds is < 1 or > 86_400)
+                yield return new($"{Section}:ToolTimeouts:{tool} must be 1 to 86400 seconds.", [nameof(ToolTimeouts)]);
+        }
+    }
+
     /// <summary>The engine's share of these settings.</summary>
     public EngineLimits ToLimits() =>
         new()
@@ -64,6 +116,16 @@ internal sealed class AgentOptions
             QueuedMessages = QueuedMessages,
             MessageCharacters = MessageCharacters,
             ParallelCalls = ParallelCalls,
+            CallsPerStep = CallsPerStep,
+            IdenticalCalls = IdenticalCalls,
+            DeniedSteps = DeniedSteps,
+            TurnSteps = TurnSteps,
+            SwitchesPerTurn = SwitchesPerTurn,
+            SwitchesPerSession = SwitchesPerSession,
+            ToolTimeouts = ToolTimeouts,
+            ResultGraceSeconds = ResultGraceSeconds,
+            ApprovalMaxDays = ApprovalMaxDays,
+            DetachedHours = DetachedHours,
             TurnMinutes = TurnMinutes,
             ResultBytes = ResultBytes,
         };

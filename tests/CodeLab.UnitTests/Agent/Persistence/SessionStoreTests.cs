@@ -359,11 +359,14 @@ public abstract class SessionStoreTests : IAsyncLifetime
     {
         var epoch = await AcquireAsync();
         await CommitAsync(Request(_id, epoch, 1, 1, _owner));
-        Assert.Contains(_id, await Store.OpenSessionsAsync(Stop));
+        Assert.Contains(_id, await Store.OpenSessionsAsync("node", Stop));
+        Assert.DoesNotContain(_id, await Store.OpenSessionsAsync("two", Stop));
+        await ExpireAsync();
+        Assert.Contains(_id, await Store.OpenSessionsAsync("two", Stop));
 
         await CommitAsync(Request(_id, epoch, 2, 1, _owner) with { Session = Row(_id, "mallory", 2) with { HasOpenTurn = false } });
 
-        Assert.DoesNotContain(_id, await Store.OpenSessionsAsync(Stop));
+        Assert.DoesNotContain(_id, await Store.OpenSessionsAsync("node", Stop));
         Assert.Equal(_owner, (await Store.FindAsync(_id, Stop))!.Owner);
     }
 

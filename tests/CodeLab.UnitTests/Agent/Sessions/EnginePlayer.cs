@@ -48,23 +48,29 @@ internal sealed class EnginePlayer
     public DateTimeOffset Now { get; private set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     public Outcome Last { get; private set; } = new();
 
-    public static ExecutorProfile Profile(string id = "exec1") => new(id, "test", "linux", _allTools, "demo", "main", []);
+    public static ExecutorProfile Profile(string id = "exec1", bool oneAtATime = false) =>
+        new(id, "test", "linux", _allTools, "demo", "main", []) { OneAtATime = oneAtATime ? true : null };
+
+    /// <summary>Set to break a rule: changes the state, or the input, before the engine decides.</summary>
+    public Func<SessionState, EngineInput, EngineInput>? Sabotage { get; set; }
 
     public Outcome Do(EngineInput input)
     {
         Now = Now.AddMilliseconds(10);
+        input = Sabotage?.Invoke(State, input) ?? input;
         Last = _engine.Handle(State, input, Now, epoch: 1, prefix => $"{prefix}{++_ids}");
         Log.AddRange(Last.Events.Select(e => (e, Now)));
         return Last;
     }
 
-    public Outcome Attach(string id = "exec1") => Do(new EngineInput.Executor(Profile(id)));
+    public Outcome Attach(string id = "exec1", bool oneAtATime = false) => Do(new EngineInput.Executor(Profile(id, oneAtATime)));
 
     public Outcome Detach() => Do(new EngineInput.Executor(null));
 
     public Outcome Say(SessionInput input, SessionCaller? caller = null) => Do(new EngineInput.Said(caller ?? Ada, input));
 
-    public Outcome Message(string text, string? id = null) => Say(new SessionInput.Message(id, text, null, null, null));
+    public Outcome Message(string text, string? id = null, string? whenBusy = null, string? agent = null, string? partial = null) =>
+        Do(new EngineInput.Said(Ada, new SessionInput.Message(id, text, agent, null, null) { WhenBusy = whenBusy }, partial));
 
     public ModelCallKey Key
     {

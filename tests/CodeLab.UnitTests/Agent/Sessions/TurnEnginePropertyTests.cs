@@ -9,12 +9,89 @@ namespace CodeLab.UnitTests.Agent.Sessions;
 /// <summary>Random interleavings of everything that can happen to a session; the invariants of security.md G4 and §11 hold after each.</summary>
 public sealed class TurnEnginePropertyTests
 {
-    private const int _sessions = 2_000;
     private const int _stepsEach = 150;
+
+    // About 100,000 steps in every run, 5,000,000 in the full one.
+    private static readonly int _sessions = Environment.GetEnvironmentVariable("CODELAB_TESTS_FULL") == "1" ? 33_334 : 700;
+
+    /// <summary>Rules broken on purpose; the invariants must notice every one of them.</summary>
+    private static readonly Dictionary<string, Func<SessionState, EngineInput, EngineInput>> _broken = new(StringComparer.Ordinal)
+    {
+        ["a call runs before its decision"] = (state, input) =>
+        {
+            if (input is EngineInput.Executor && state.Turn?.Calls.Find(c => c.Stage == CallStage.AwaitingApproval) is { } call)
+                call.Stage = CallStage.Ready;
+            return input;
+        },
+        ["a call is dispatched again when its client comes back"] = (state, input) =>
+        {
+            if (input is EngineInput.Executor && state.Turn?.Calls.Find(c => c.Stage == CallStage.Dispatched) is { } call)
+                call.Stage = CallStage.Ready;
+            return input;
+        },
+        ["a second result counts as well"] = (state, input) =>
+        {
+            if (
+                input is EngineInput.Said { What: SessionInput.ToolResult result }
+                && state.Turn?.Calls.Find(c => c.CallId == result.CallId && c.Stage == CallStage.Ended) is { } call
+            )
+                call.Stage = CallStage.Dispatched;
+            return input;
+        },
+        ["the model is asked while a call is open"] = (state, input) =>
+        {
+            if (input is EngineInput.Said { What: SessionInput.ToolResult } && state.Turn is { Phase: TurnPhase.RunningTools } turn)
+                turn.Calls.RemoveAll(c => c.Stage == CallStage.AwaitingApproval);
+            return input;
+        },
+        ["a stale answer counts"] = (state, input) =>
+            input is EngineInput.Answered answer && state.Turn is { } turn
+                ? answer with
+                {
+                    Key = new(turn.TurnId, turn.Step, turn.Attempt, turn.Purpose),
+                }
+                : input,
+        ["a cancelled turn goes on"] = (state, input) =>
+            input is EngineInput.Said { What: SessionInput.Cancel } && state.Turn is not null
+                ? new EngineInput.Failed(new(state.Turn.TurnId, state.Turn.Step, state.Turn.Attempt, state.Turn.Purpose), "X", "x", null)
+                : input,
+        ["an expired call still runs"] = (state, input) =>
+        {
+            if (input is EngineInput.Tick && state.Turn?.Calls.Find(c => c.Stage == CallStage.Ended) is { } call)
+                call.Stage = CallStage.Ready;
+            return input;
+        },
+        ["a steering message is lost"] = (state, input) =>
+        {
+            state.Queue.RemoveAll(m => m.Steers);
+            return input;
+        },
+    };
+
+    public static TheoryData<string> BrokenRules => [.. _broken.Keys];
 
     [Fact]
     public void Whatever_happens_in_whatever_order_the_invariants_hold() =>
-        Gen.Int.Array[_stepsEach].Sample(Play, iter: _sessions, print: steps => string.Join(',', steps));
+        Gen.Int.Array[_stepsEach].Sample(steps => Play(steps, null), iter: _sessions, print: steps => string.Join(',', steps));
+
+    [Theory, MemberData(nameof(BrokenRules))]
+    public void A_rule_broken_on_purpose_is_noticed(string rule)
+    {
+        var random = new Random(17);
+        for (var round = 0; round < 200; round++)
+        {
+            var steps = Enumerable.Range(0, _stepsEach).Select(_ => random.Next()).ToArray();
+            try
+            {
+                Play(steps, _broken[rule]);
+            }
+            catch (Exception noticed) when (noticed is Xunit.Sdk.XunitException or InvalidOperationException or NullReferenceException)
+            {
+                return;
+            }
+        }
+        Assert.Fail($"200 sessions went well although {rule}.");
+    }
 
     [Fact]
     public void A_double_dispatch_would_be_noticed()
@@ -38,12 +115,20 @@ public sealed class TurnEnginePropertyTests
         Assert.ThrowsAny<Exception>(() => CheckLog(session));
     }
 
-    private static void Play(int[] steps)
+    private static void Play(int[] steps, Func<SessionState, EngineInput, EngineInput>? sabotage)
     {
         var session = new EnginePlayer(
-            new() { ApprovalTimeoutSeconds = 100, SwitchesPerSession = 30 },
+            new()
+            {
+                ApprovalTimeoutSeconds = 100,
+                SwitchesPerSession = 30,
+                ParallelCalls = 1 + (steps[1] & 3),
+            },
             agent: steps[0] % 2 == 0 ? "coder" : "orchestrator"
-        );
+        )
+        {
+            Sabotage = sabotage,
+        };
         var stale = new List<ModelCallKey>();
         var calls = new List<string> { "call_unknown" };
         foreach (var raw in steps)
@@ -56,7 +141,17 @@ public sealed class TurnEnginePropertyTests
             switch (pick % 16)
             {
                 case 0 or 1:
-                    session.Message($"message {variant}", variant % 3 == 0 ? $"id{variant % 7}" : null);
+                    session.Message(
+                        $"message {variant}",
+                        whenBusy: (variant % 6) switch
+                        {
+                            0 => "steer",
+                            1 => "interrupt",
+                            _ => null,
+                        },
+                        agent: variant % 11 == 0 ? "ask" : null,
+                        partial: variant % 4 == 0 ? "so far" : null
+                    );
                     break;
                 case 2 or 3 or 4 when turn is { Phase: TurnPhase.CallingModel, Purpose: ModelPurpose.Answer }:
                     session.Answer("text", RandomCalls(variant));
@@ -72,7 +167,12 @@ public sealed class TurnEnginePropertyTests
                     session.Do(new EngineInput.Failed(session.Key, "PROVIDER_ERROR", "It failed", null));
                     break;
                 case 7 when stale.Count > 0:
-                    session.Answer(stale[variant % stale.Count], "stale", ("write_file", new { path = "stale.txt", content = "" }));
+                    var key = stale[variant % stale.Count];
+                    session.Answer(
+                        key,
+                        turn is not null && key == session.Key ? "text" : "stale",
+                        ("write_file", new { path = "stale.txt", content = "" })
+                    );
                     break;
                 case 8 or 9:
                     session.Result(calls[variant % calls.Count], variant % 2 == 0 ? "a" : "b");
@@ -103,7 +203,7 @@ public sealed class TurnEnginePropertyTests
                     session.Detach();
                     break;
                 case 14:
-                    session.Attach($"exec{variant % 2}");
+                    session.Attach($"exec{variant % 2}", oneAtATime: variant % 5 == 0);
                     break;
                 case 15:
                     session.Say(new SessionInput.Switch(variant % 2 == 0 ? "architect" : "coder", variant % 3 == 0 ? "go on" : null, null));
@@ -140,13 +240,23 @@ public sealed class TurnEnginePropertyTests
         var dispatched = new HashSet<string>();
         var allowed = new HashSet<string>();
         var waiting = new HashSet<string>();
+        var said = new HashSet<string>();
+        var asked = new HashSet<string>();
         string? turn = null;
         string? question = null;
         foreach (var (happened, _) in session.Log)
         {
             switch (happened)
             {
+                case UserWrote e:
+                    Assert.True(said.Add(e.MessageId), "a message was taken twice");
+                    break;
+                case MessageJoined e:
+                    Assert.Equal(turn, e.TurnId);
+                    Assert.True(said.Remove(e.MessageId), "a message joined that nobody had said, or twice");
+                    break;
                 case TurnStarted e:
+                    Assert.True(said.Remove(e.MessageId), "a turn began with a message that nobody had said, or twice");
                     Assert.Null(turn);
                     turn = e.TurnId;
                     Assert.Equal(question, e.AnswersCall);
@@ -165,14 +275,21 @@ public sealed class TurnEnginePropertyTests
                 case TurnCancelled e:
                     Assert.Equal(turn, e.TurnId);
                     turn = null;
+                    // They became part of the conversation without a turn of their own.
+                    said.Clear();
                     break;
                 case ModelRequested e:
                     Assert.Equal(turn, e.TurnId);
                     // What the model is sent has exactly one result per call (security.md §11.7).
                     Assert.Equal(requested.Count, ended.Count);
+                    asked.Add(e.MessageId);
                     break;
                 case AssistantWrote e:
                     Assert.Equal(turn, e.TurnId);
+                    // Only what was asked for is taken, and once; texts of the server's own have calls of the model behind them.
+                    Assert.NotEqual("stale", e.Content);
+                    if (e.Model is not null)
+                        Assert.True(asked.Remove(e.MessageId), "an answer that nobody waited for was taken");
                     foreach (var call in e.Calls)
                         Assert.True(requested.Add(call.CallId), "a call id was used twice");
                     question = e.AsksCall ?? question;
@@ -206,6 +323,10 @@ public sealed class TurnEnginePropertyTests
         }
         if (turn is null && question is null)
             Assert.Equal(requested.Count, ended.Count);
+        // Whatever was said waits, or was taken up (security.md G5).
+        Assert.Equal(said.Order(StringComparer.Ordinal), session.State.Queue.Select(m => m.MessageId).Order(StringComparer.Ordinal));
+        if (session.State.Queue.Count > 0)
+            Assert.NotNull(turn);
     }
 
     /// <summary>Whatever happened, a person can stop and go on.</summary>

@@ -131,6 +131,23 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Commands_that_run_side_by_side_leave_each_other_alone()
+    {
+        await using var workspace = await ToolWorkspace.CreateAsync();
+        var codes = new System.Collections.Concurrent.ConcurrentBag<int>();
+
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, 160),
+            new ParallelOptions { MaxDegreeOfParallelism = 8, CancellationToken = Ct },
+            async (_, _) =>
+                codes.Add((await workspace.OkAsync("execute_command", new { command = "true" })).GetProperty("exit_code").GetInt32())
+        );
+
+        Assert.Equal(160, codes.Count);
+        Assert.All(codes, code => Assert.Equal(0, code));
+    }
+
+    [Fact]
     public async Task Cancelling_ends_the_command_and_is_remembered()
     {
         await using var workspace = await ToolWorkspace.CreateAsync();

@@ -34,7 +34,11 @@ public abstract record SessionInput
         string? Agent,
         string? Model,
         IReadOnlyList<MessageAttachment>? Attachments
-    ) : SessionInput;
+    ) : SessionInput
+    {
+        /// <summary>While a turn runs: <c>queue</c> (null is the same), <c>steer</c> or <c>interrupt</c>; anything else is refused.</summary>
+        public string? WhenBusy { get; init; }
+    }
 
     /// <summary>What a tool answered. <paramref name="ImpliesApproval"/>: a v1 client that approved locally (security.md §8.3).</summary>
     public sealed record ToolResult(string CallId, JsonElement? Result, string? Error, string? ErrorCode, bool ImpliesApproval = false)

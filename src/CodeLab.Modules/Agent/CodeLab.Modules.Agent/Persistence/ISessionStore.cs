@@ -53,8 +53,8 @@ internal interface ISessionStore
     /// <summary>The approval of a call in any state, or null.</summary>
     Task<ApprovalRow?> FindApprovalAsync(string sessionId, string callId, CancellationToken cancellationToken);
 
-    /// <summary>Sessions with an open turn, for recovery at start and for polling.</summary>
-    Task<IReadOnlyList<string>> OpenSessionsAsync(CancellationToken cancellationToken);
+    /// <summary>Sessions with an open turn that no other live holder has: what <paramref name="holder"/> may take up.</summary>
+    Task<IReadOnlyList<string>> OpenSessionsAsync(string holder, CancellationToken cancellationToken);
 
     /// <summary>
     /// Takes the right to write to a session, by the database's clock. Every grant has a larger epoch than the one before; writes that

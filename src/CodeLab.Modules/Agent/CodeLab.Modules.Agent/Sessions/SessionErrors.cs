@@ -41,6 +41,9 @@ internal static class SessionErrors
     public static Error MessageTooLong(int limit) =>
         new("INVALID_MESSAGE", $"A message has at most {limit} characters: attach a file.", 413);
 
+    public static Error InvalidWhenBusy(string given) =>
+        new("INVALID_MESSAGE", $"Unknown 'when_busy' '{Shown(given)}': use queue, steer or interrupt.", 400);
+
     public static Error QueueFull(int limit) =>
         new("QUEUE_FULL", $"{limit} messages already wait for this session. Wait for a turn to end, or cancel it.", 429)
         {

@@ -98,6 +98,9 @@ internal sealed class SessionHub(
                 request.Model,
                 request.Attachments
             )
+            {
+                WhenBusy = request.WhenBusy,
+            }
         );
     }
 

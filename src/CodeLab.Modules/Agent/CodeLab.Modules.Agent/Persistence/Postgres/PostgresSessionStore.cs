@@ -169,8 +169,14 @@ internal sealed partial class PostgresSessionStore(Database database, TimeProvid
         );
 
     /// <inheritdoc/>
-    public async Task<IReadOnlyList<string>> OpenSessionsAsync(CancellationToken cancellationToken) =>
-        await AllAsync("SELECT id FROM agent_sessions WHERE has_open_turn ORDER BY id", row => row.GetString(0), cancellationToken);
+    public async Task<IReadOnlyList<string>> OpenSessionsAsync(string holder, CancellationToken cancellationToken) =>
+        await AllAsync(
+            "SELECT id FROM agent_sessions WHERE has_open_turn AND NOT EXISTS (SELECT FROM agent_leases l WHERE l.session_id = id "
+                + "AND l.holder IS NOT NULL AND l.holder <> $1 AND l.expires_at > clock_timestamp()) ORDER BY id",
+            row => row.GetString(0),
+            cancellationToken,
+            holder
+        );
 
     /// <inheritdoc/>
     public Task<LeaseGrant?> AcquireLeaseAsync(string sessionId, string holder, TimeSpan duration, CancellationToken cancellationToken) =>

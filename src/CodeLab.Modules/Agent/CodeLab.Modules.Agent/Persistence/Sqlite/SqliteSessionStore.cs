@@ -102,10 +102,18 @@ internal sealed class SqliteSessionStore(Database database) : ISessionStore
         );
 
     /// <inheritdoc/>
-    public Task<IReadOnlyList<string>> OpenSessionsAsync(CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<string>> OpenSessionsAsync(string holder, CancellationToken cancellationToken) =>
         ReadAsync<IReadOnlyList<string>>(
             session =>
-                All(session.Statement("SELECT id FROM agent_sessions WHERE has_open_turn ORDER BY id").Read(), row => row.GetString(0)),
+                All(
+                    session
+                        .Statement(
+                            "SELECT id FROM agent_sessions WHERE has_open_turn AND NOT EXISTS (SELECT 1 FROM agent_leases WHERE session_id = id "
+                                + $"AND holder IS NOT NULL AND holder <> $1 AND expires_at > {Now}) ORDER BY id"
+                        )
+                        .Read(holder),
+                    row => row.GetString(0)
+                ),
             cancellationToken
         );
 

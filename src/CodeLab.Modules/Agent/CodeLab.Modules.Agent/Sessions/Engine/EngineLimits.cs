@@ -6,8 +6,12 @@ internal sealed record EngineLimits
     public int QueuedMessages { get; init; } = 10;
     public int MessageCharacters { get; init; } = 100_000;
     public int ParallelCalls { get; init; } = 8;
+    public int CallsPerStep { get; init; } = 64;
     public int IdenticalCalls { get; init; } = 3;
     public int DeniedSteps { get; init; } = 3;
+
+    /// <summary>Model steps of a turn whatever the agent allows; 0 = the agent's own limit alone.</summary>
+    public int TurnSteps { get; init; }
     public int SwitchesPerTurn { get; init; } = 10;
     public int SwitchesPerSession { get; init; } = 50;
     public int ModelAttempts { get; init; } = 2;
@@ -19,4 +23,7 @@ internal sealed record EngineLimits
     public int ResultBytes { get; init; } = 256 * 1024;
     public int ContextFileCharacters { get; init; } = 1024 * 1024;
     public string Autonomy { get; init; } = "cautious";
+
+    /// <summary>Seconds a result is waited for, by tool; the catalogue's where none is given.</summary>
+    public IReadOnlyDictionary<string, int> ToolTimeouts { get; init; } = new Dictionary<string, int>();
 }

@@ -34,11 +34,15 @@ internal sealed partial class SessionState
                 Offer = null;
                 break;
             case UserWrote e:
-                Queue.Add(new(e.MessageId, e.Content, e.Attachments, at));
+                Queue.Add(new(e.MessageId, e.Content, e.Attachments, at) { Agent = e.Agent, Steers = e.Steers == true });
                 Title ??= TitleOf(e.Content);
                 Model = e.Model ?? Model;
                 MessageCount++;
                 LastActivity = at;
+                break;
+            case MessageJoined e when Queue.FindIndex(m => m.MessageId == e.MessageId) is >= 0 and var index:
+                Transcript.Add(new UserEntry(e.MessageId, Queue[index].Content, Queue[index].Attachments));
+                Queue.RemoveAt(index);
                 break;
             case TurnStarted e:
                 Apply(e);
@@ -194,6 +198,9 @@ internal sealed partial class SessionState
                 var key = call.ToolName + call.Hash;
                 turn.IdenticalCalls = key == turn.LastCallKey ? turn.IdenticalCalls + 1 : 1;
                 turn.LastCallKey = key;
+                turn.Recent.Add(new(call.CallId, key, null));
+                if (turn.Recent.Count > CallLoops.Window)
+                    turn.Recent.RemoveAt(0);
             }
         }
         Transcript.Add(new AssistantEntry(e.MessageId, e.Agent, e.Content, calls));
@@ -224,6 +231,8 @@ internal sealed partial class SessionState
             if (Turn is not null && call.DispatchedAt is { } dispatched)
                 Turn.ActiveSeconds += Math.Min((at - dispatched).TotalSeconds, call.TimeoutSeconds);
             (call.Stage, call.EndStatus) = (CallStage.Ended, e.Status);
+            if (Turn?.Recent.FindIndex(c => c.CallId == e.CallId) is >= 0 and var recent)
+                Turn.Recent[recent] = Turn.Recent[recent] with { Result = Ended[e.CallId].ResultHash };
             if (e.Status == CallStatus.OutcomeUnknown)
                 UnknownOutcomes.Add(call.ToolName + call.Hash);
         }

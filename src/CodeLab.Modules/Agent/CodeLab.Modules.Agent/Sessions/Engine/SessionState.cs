@@ -79,7 +79,14 @@ internal sealed partial class SessionState
 }
 
 /// <summary>A message that waits for a turn.</summary>
-internal sealed record WaitingMessage(string MessageId, string Content, IReadOnlyList<MessageAttachment>? Attachments, DateTimeOffset At);
+internal sealed record WaitingMessage(string MessageId, string Content, IReadOnlyList<MessageAttachment>? Attachments, DateTimeOffset At)
+{
+    /// <summary>Agent that must answer it.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>True when the running turn is to read it.</summary>
+    public bool Steers { get; init; }
+}
 
 /// <summary>How a call ended, for comparing repeats.</summary>
 internal sealed record EndedCall(long Seq, string Status, string? ResultHash);
@@ -133,6 +140,9 @@ internal sealed class TurnState
     public string? LastCallKey { get; set; }
     public int IdenticalCalls { get; set; }
 
+    /// <summary>The newest calls, oldest first: what loops are found in.</summary>
+    public List<RecentCall> Recent { get; set; } = [];
+
     /// <summary>Model steps in a row in which every call was denied.</summary>
     public int DeniedSteps { get; set; }
     public TokenUsage Usage { get; set; } = new();
@@ -143,6 +153,9 @@ internal sealed class TurnState
     /// <summary><see cref="DeniedSteps"/>, the current step included.</summary>
     public int CountDeniedSteps() => Calls.Count > 0 && Calls.TrueForAll(c => c.EndStatus == CallStatus.Denied) ? DeniedSteps + 1 : 0;
 }
+
+/// <summary>A call of this turn and what came back, as hashes.</summary>
+internal sealed record RecentCall(string CallId, string Key, string? Result);
 
 /// <summary>What a turn waits for.</summary>
 internal enum TurnPhase
@@ -175,7 +188,7 @@ internal sealed class CallState
     public double WaitedSeconds { get; set; }
 }
 
-/// <summary>How far a call is. <see cref="Open"/> exists only inside one commit.</summary>
+/// <summary>How far a call is. <see cref="Open"/> waits for others to end before it is judged.</summary>
 internal enum CallStage
 {
     Open,

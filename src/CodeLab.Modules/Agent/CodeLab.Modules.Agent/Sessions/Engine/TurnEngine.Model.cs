@@ -36,8 +36,9 @@ internal sealed partial class TurnEngine
         var calls = new List<(RequestedCall Call, ToolDefinition? Tool, string? Problem)>(answer.Calls.Count);
         foreach (var call in answer.Calls)
             calls.Add(Read(step, call));
-        var isFinal = calls.Count == 0;
-        var text = isFinal && string.IsNullOrWhiteSpace(answer.Text) ? _nothingSaid : answer.Text;
+        // Somebody spoke while the model wrote its last words: the turn is not over, it reads them first.
+        var isFinal = calls.Count == 0 && !HasSteering(state);
+        var text = calls.Count == 0 && string.IsNullOrWhiteSpace(answer.Text) ? _nothingSaid : answer.Text;
         step.Emit(
             new AssistantWrote(
                 turn.TurnId,
@@ -58,7 +59,10 @@ internal sealed partial class TurnEngine
             CompleteTurn(step);
             return;
         }
-        JudgeAll(step, calls);
+        if (calls.Count == 0)
+            NextModelStep(step);
+        else
+            JudgeAll(step, calls);
     }
 
     private (RequestedCall, ToolDefinition?, string?) Read(Step step, ModelToolCall call)
@@ -114,6 +118,15 @@ internal sealed partial class TurnEngine
                     $"You have made this same call {turn.IdenticalCalls} times in a row. Read its earlier result and do something else, or tell the user what blocks you."
                 );
             }
+            else if (CallLoops.Find(UpTo(turn, call.CallId), limits.IdenticalCalls) is { } length)
+            {
+                Deny(
+                    step,
+                    call,
+                    "LOOP_DETECTED",
+                    $"You repeat the same {length} calls with the same results. Stop: do something else, or tell the user what blocks you."
+                );
+            }
             else if (tool.Kind == ToolKind.Server)
             {
                 if (tool.Name == "switch_mode")
@@ -125,18 +138,14 @@ internal sealed partial class TurnEngine
                 else
                     Deny(step, call, "CALL_ALONE", "Ask your question in a step of its own, when no other call is open.");
             }
-            else if (++clientCalls > limits.ParallelCalls)
+            else if (++clientCalls > limits.CallsPerStep)
             {
                 Deny(
                     step,
                     call,
                     "TOO_MANY_CALLS",
-                    $"At most {limits.ParallelCalls} calls run at once. Make this one again in your next step."
+                    $"At most {limits.CallsPerStep} calls are taken in one step. Make this one again in your next step."
                 );
-            }
-            else
-            {
-                Judge(step, call, tool);
             }
         }
         if (completion is not null)
@@ -149,11 +158,39 @@ internal sealed partial class TurnEngine
             Ask(step, asked.Call);
             return;
         }
-        DispatchReady(step);
         ContinueAfterCalls(step);
     }
 
-    private void Judge(Step step, RequestedCall call, ToolDefinition tool)
+    private static List<RecentCall> UpTo(TurnState turn, string callId) =>
+        turn.Recent[..(turn.Recent.FindIndex(c => c.CallId == callId) + 1)];
+
+    /// <summary>Judges the calls that wait, as many as may be open at once; the others wait until one of these has ended.</summary>
+    private void JudgeWaiting(Step step)
+    {
+        var (state, turn) = (step.State, step.State.Turn!);
+        var most = state.Executor?.OneAtATime == true ? 1 : limits.ParallelCalls;
+        var open = turn.Calls.Count(c => c.Stage is not (CallStage.Open or CallStage.Ended));
+        foreach (var call in turn.Calls.ToArray())
+        {
+            if (open >= most)
+                return;
+            if (call.Stage != CallStage.Open)
+                continue;
+            if (OfferOf(state).Find(call.ToolName) is { } tool)
+            {
+                Judge(step, call, tool);
+            }
+            else
+            {
+                var (code, message) = OfferOf(state).Refuse(call.ToolName);
+                Deny(step, call, code, message);
+            }
+            if (call.Stage != CallStage.Ended)
+                open++;
+        }
+    }
+
+    private void Judge(Step step, CallState call, ToolDefinition tool)
     {
         var state = step.State;
         var verdict = ApprovalPolicy.Judge(new(AgentOf(state), tool, call.Arguments, limits.Autonomy, state.Rules));
@@ -162,7 +199,7 @@ internal sealed partial class TurnEngine
         switch (verdict)
         {
             case Verdict.Allow allow:
-                Allow(step, state.FindCall(call.CallId)!, allow.Why);
+                Allow(step, call, allow.Why);
                 break;
             case Verdict.Ask ask:
                 step.Emit(new ApprovalRequested(call.CallId, call.ToolName, ask.Reason));
@@ -174,6 +211,9 @@ internal sealed partial class TurnEngine
     }
 
     private static void Allow(Step step, CallState call, string why) => step.Emit(new CallAllowed(call.CallId, call.ToolName, why));
+
+    private static void Deny(Step step, CallState call, string code, string message) =>
+        step.Emit(new CallEnded(call.CallId, call.ToolName, CallStatus.Denied, null, message, code));
 
     private static void Deny(Step step, RequestedCall call, string code, string message) =>
         step.Emit(new CallEnded(call.CallId, call.ToolName, CallStatus.Denied, null, message, code));
@@ -230,14 +270,18 @@ internal sealed partial class TurnEngine
     private void Finish(Step step, string text, string? asksCall, IReadOnlyList<string>? suggestions)
     {
         var state = step.State;
+        var goesOn = asksCall is null && HasSteering(state);
         step.Emit(
-            new AssistantWrote(state.Turn!.TurnId, step.NewId("msg_"), state.Agent, text, [], null, null, null, null, null, IsFinal: true)
+            new AssistantWrote(state.Turn!.TurnId, step.NewId("msg_"), state.Agent, text, [], null, null, null, null, null, !goesOn)
             {
                 AsksCall = asksCall,
                 Suggestions = suggestions,
             }
         );
-        CompleteTurn(step);
+        if (goesOn)
+            NextModelStep(step);
+        else
+            CompleteTurn(step);
     }
 
     private void CompleteTurn(Step step)
@@ -247,7 +291,7 @@ internal sealed partial class TurnEngine
         StartNextTurn(step);
     }
 
-    private static void DispatchReady(Step step)
+    private void DispatchReady(Step step)
     {
         var state = step.State;
         if (!state.ExecutorOnline || state.Executor is not { } executor || state.Turn is not { } turn)
@@ -258,7 +302,9 @@ internal sealed partial class TurnEngine
                 break;
             if (call.Stage != CallStage.Ready)
                 continue;
-            var timeout = ToolCatalog.Find(call.ToolName)?.TimeoutSeconds ?? 60;
+            var timeout = limits.ToolTimeouts.TryGetValue(call.ToolName, out var configured)
+                ? configured
+                : OfferOf(state).Find(call.ToolName)?.TimeoutSeconds ?? 60;
             if (call.Arguments.TryGetProperty("timeout", out var asked) && asked.TryGetInt32(out var seconds))
                 timeout = Math.Max(timeout, seconds);
             step.Emit(new CallDispatched(call.CallId, call.ToolName, executor.Id, call.Attempt + 1, step.Epoch, timeout));
@@ -269,10 +315,9 @@ internal sealed partial class TurnEngine
     {
         if (step.State.Turn is not { Phase: TurnPhase.RunningTools } turn)
             return;
+        JudgeWaiting(step);
+        DispatchReady(step);
         if (turn.Calls.TrueForAll(c => c.Stage == CallStage.Ended))
             NextModelStep(step);
-        else
-            // What a client that runs one call at a time was not given yet.
-            DispatchReady(step);
     }
 }

@@ -7,6 +7,9 @@ namespace CodeLab.Modules.Agent.Sessions.Engine;
 
 internal sealed partial class TurnEngine
 {
+    private const string _queue = "queue";
+    private const string _steer = "steer";
+    private const string _interrupt = "interrupt";
     private static readonly string[] _rejections = ["Операция отклонена", "User rejected", "User cancelled"];
 
     private void Said(Step step, EngineInput.Said said)
@@ -14,7 +17,7 @@ internal sealed partial class TurnEngine
         switch (said.What)
         {
             case SessionInput.Message message:
-                Message(step, said.Caller, message);
+                Message(step, said.Caller, message, said.PartialText);
                 break;
             case SessionInput.ToolResult result:
                 ToolResult(step, said.Caller, result);
@@ -37,7 +40,7 @@ internal sealed partial class TurnEngine
         }
     }
 
-    private void Message(Step step, SessionCaller caller, SessionInput.Message message)
+    private void Message(Step step, SessionCaller caller, SessionInput.Message message, string? partialText)
     {
         var state = step.State;
         if (string.IsNullOrWhiteSpace(message.Content))
@@ -55,6 +58,11 @@ internal sealed partial class TurnEngine
             step.Refuse(SessionErrors.UnknownAgent(message.Agent));
             return;
         }
+        if (message.WhenBusy is not (null or _queue or _steer or _interrupt))
+        {
+            step.Refuse(SessionErrors.InvalidWhenBusy(message.WhenBusy));
+            return;
+        }
         if (state.Turn is not null && state.Queue.Count >= limits.QueuedMessages)
         {
             step.Refuse(SessionErrors.QueueFull(limits.QueuedMessages));
@@ -64,10 +72,44 @@ internal sealed partial class TurnEngine
         // A v1 client that lost its place heals itself by writing again (protocol.md §4.5.5); newer ones queue.
         if (caller.Door == "socket" && state.Turn is { Phase: TurnPhase.RunningTools })
             CancelTurn(step, caller.UserId, "The user sent a new message", partialText: null);
-        step.Emit(new UserWrote(messageId, caller.UserId, message.Content, message.Model, message.Attachments, state.Turn is not null));
-        if (message.Agent is not null && agents.Find(message.Agent)!.Type is { } to && to != state.Agent)
-            step.Emit(new AgentSwitched(state.Agent, to, "User requested", null, "user", IsFinal: false));
+        var busy = state.Turn is not null;
+        var steers = busy && message.WhenBusy is _steer or _interrupt;
+        var agent = message.Agent is null ? null : agents.Find(message.Agent)!.Type;
+        step.Emit(
+            new UserWrote(messageId, caller.UserId, message.Content, message.Model, message.Attachments, busy)
+            {
+                // The agent at work keeps the floor until the message's turn has come.
+                Agent = busy ? agent : null,
+                Steers = steers ? true : null,
+            }
+        );
+        if (!busy)
+            SwitchFor(step, agent);
+        else if (message.WhenBusy == _interrupt)
+            Interrupt(step, partialText);
         StartNextTurn(step);
+    }
+
+    private static void SwitchFor(Step step, string? agent)
+    {
+        if (agent is not null && agent != step.State.Agent)
+            step.Emit(new AgentSwitched(step.State.Agent, agent, "User requested", null, "user", IsFinal: false));
+    }
+
+    /// <summary>Cancels the step that is under way; the turn goes on with the message that came.</summary>
+    private void Interrupt(Step step, string? partialText)
+    {
+        var turn = step.State.Turn!;
+        if (turn.Phase == TurnPhase.CallingModel)
+        {
+            // Routing is short, and its answer is needed whatever the message says.
+            if (turn.Purpose == ModelPurpose.Route)
+                return;
+            step.Outcome.CancelModel = true;
+            KeepPartialText(step, partialText);
+        }
+        EndOpenCalls(step, CallStatus.Cancelled, "Cancelled: the user wrote something in between.");
+        NextModelStep(step);
     }
 
     private void ToolResult(Step step, SessionCaller caller, SessionInput.ToolResult result)
@@ -80,7 +122,7 @@ internal sealed partial class TurnEngine
                 step.Refuse(SessionErrors.ApprovalRequired(result.CallId));
                 return;
             }
-            if (call.Stage == CallStage.Ready && !result.ImpliesApproval)
+            if (call.Stage == CallStage.Open || (call.Stage == CallStage.Ready && !result.ImpliesApproval))
             {
                 step.Refuse(SessionErrors.UnknownCall(result.CallId));
                 return;
@@ -139,7 +181,7 @@ internal sealed partial class TurnEngine
     {
         var state = step.State;
         var call = state.FindCall(decision.CallId);
-        if (call is null or { Stage: CallStage.Ended or CallStage.Ready or CallStage.Dispatched })
+        if (call is null or not { Stage: CallStage.AwaitingApproval })
         {
             // The first committed decision wins; a repeat changes nothing (security.md §8.2).
             if (call?.RequestedAt is not null)
@@ -237,7 +279,7 @@ internal sealed partial class TurnEngine
             new AgentSwitched(step.State.Agent, agent.Type, change.Reason ?? "User requested agent switch", null, "user", IsFinal: !goesOn)
         );
         if (goesOn)
-            Message(step, caller, new(null, change.Content!, null, null, null));
+            Message(step, caller, new(null, change.Content!, null, null, null), partialText: null);
     }
 
     private void ChangeContext(Step step, SessionInput.Context context)

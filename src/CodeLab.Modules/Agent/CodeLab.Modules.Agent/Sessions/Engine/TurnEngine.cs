@@ -76,7 +76,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         return state.Offer;
     }
 
-    private static void ExecutorChanged(Step step, ExecutorProfile? profile)
+    private void ExecutorChanged(Step step, ExecutorProfile? profile)
     {
         var state = step.State;
         state.ExecutorOnline = profile is not null;
@@ -89,6 +89,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         foreach (var call in turn.Calls)
             call.WaitedSeconds = 0;
         DispatchReady(step);
+        ContinueAfterCalls(step);
     }
 
     private void StartNextTurn(Step step)
@@ -99,6 +100,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         var message = state.Queue[0];
         var turnId = step.NewId("turn_");
         step.Emit(new TurnStarted(turnId, message.MessageId, state.OpenQuestion));
+        SwitchFor(step, message.Agent);
         if (AgentOf(state).Type == AgentCatalog.Orchestrator && state.SwitchCount < limits.SwitchesPerSession)
             RequestModel(step, ModelPurpose.Route, stepNumber: 0, attempt: 1);
         else
@@ -117,7 +119,8 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         var state = step.State;
         var turn = state.Turn!;
         var agent = AgentOf(state);
-        if (turn.Step >= agent.MaxSteps)
+        var most = limits.TurnSteps > 0 ? Math.Min(limits.TurnSteps, agent.MaxSteps) : agent.MaxSteps;
+        if (turn.Step >= most)
         {
             FailTurn(
                 step,
@@ -144,7 +147,21 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             );
             return;
         }
+        JoinSteering(step);
         RequestModel(step, ModelPurpose.Answer, turn.Step + 1, attempt: 1);
+    }
+
+    private static bool HasSteering(SessionState state) => state.Queue.Exists(m => m.Steers);
+
+    /// <summary>What people said to the running turn becomes part of what the model reads next.</summary>
+    private static void JoinSteering(Step step)
+    {
+        var (state, turn) = (step.State, step.State.Turn!);
+        while (state.Queue.Find(m => m.Steers) is { } message)
+        {
+            step.Emit(new MessageJoined(turn.TurnId, message.MessageId));
+            SwitchFor(step, message.Agent);
+        }
     }
 
     private void FailTurn(Step step, string code, string message)
@@ -159,17 +176,24 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         var turn = step.State.Turn!;
         step.Outcome.CancelModel = turn.Phase == TurnPhase.CallingModel;
         step.Outcome.CallModel = null;
-        if (step.Outcome.CancelModel && turn.Purpose == ModelPurpose.Answer && !string.IsNullOrWhiteSpace(partialText))
-        {
-            step.Emit(
-                new AssistantWrote(turn.TurnId, turn.ModelMessageId, step.State.Agent, partialText, [], null, null, null, null, null, false)
-                {
-                    Interrupted = true,
-                }
-            );
-        }
+        if (step.Outcome.CancelModel && turn.Purpose == ModelPurpose.Answer)
+            KeepPartialText(step, partialText);
         EndOpenCalls(step, CallStatus.Cancelled, "Cancelled by the user.");
         step.Emit(new TurnCancelled(turn.TurnId, by, reason));
+    }
+
+    /// <summary>What the model had written when it was stopped: people saw it, so it stays in the conversation.</summary>
+    private static void KeepPartialText(Step step, string? partialText)
+    {
+        if (string.IsNullOrWhiteSpace(partialText))
+            return;
+        var turn = step.State.Turn!;
+        step.Emit(
+            new AssistantWrote(turn.TurnId, turn.ModelMessageId, step.State.Agent, partialText, [], null, null, null, null, null, false)
+            {
+                Interrupted = true,
+            }
+        );
     }
 
     private static void EndOpenCalls(Step step, string status, string why)

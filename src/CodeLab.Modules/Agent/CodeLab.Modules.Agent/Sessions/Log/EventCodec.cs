@@ -16,6 +16,7 @@ internal static class EventCodec
         Kind("session.deleted", LogJson.Default.SessionDeleted),
         Kind("executor.attached", LogJson.Default.ExecutorAttached),
         Kind("user.message", LogJson.Default.UserWrote),
+        Kind("user.joined", LogJson.Default.MessageJoined),
         Kind("turn.started", LogJson.Default.TurnStarted),
         Kind("agent.switched", LogJson.Default.AgentSwitched),
         Kind("model.requested", LogJson.Default.ModelRequested),
@@ -68,6 +69,7 @@ internal static class EventCodec
 [JsonSerializable(typeof(SessionDeleted))]
 [JsonSerializable(typeof(ExecutorAttached))]
 [JsonSerializable(typeof(UserWrote))]
+[JsonSerializable(typeof(MessageJoined))]
 [JsonSerializable(typeof(TurnStarted))]
 [JsonSerializable(typeof(AgentSwitched))]
 [JsonSerializable(typeof(ModelRequested))]

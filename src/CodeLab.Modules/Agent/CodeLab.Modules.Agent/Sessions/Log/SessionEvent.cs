@@ -31,7 +31,17 @@ internal sealed record UserWrote(
     string? Model,
     IReadOnlyList<MessageAttachment>? Attachments,
     bool Queued
-) : SessionEvent;
+) : SessionEvent
+{
+    /// <summary>Agent that must answer, when it differs from the one at work while the message waits.</summary>
+    public string? Agent { get; init; }
+
+    /// <summary>True when the running turn reads the message with its next model step instead of the next turn starting with it.</summary>
+    public bool? Steers { get; init; }
+}
+
+/// <summary>A waiting message became part of the running turn.</summary>
+internal sealed record MessageJoined(string TurnId, string MessageId) : SessionEvent;
 
 /// <summary>A turn takes the first waiting message. When a question of the agent was open, the message is also that call's result.</summary>
 internal sealed record TurnStarted(string TurnId, string MessageId, string? AnswersCall) : SessionEvent;

@@ -65,7 +65,13 @@ internal sealed partial class SessionActor : IAsyncDisposable
             if (inputId is not null && await _runtime.Store.FindInputAsync(caller.UserId, inputId, CancellationToken.None) is { } known)
                 return new InputAck { Seq = known, Duplicate = true };
             await EnsureCreatedAsync(caller);
-            var partial = input is SessionInput.Cancel ? await _frames.EndTextAsync() : null;
+            var partial = input switch
+            {
+                SessionInput.Cancel => await _frames.EndTextAsync(),
+                // Only looked at: the message may be refused, and then the text goes on.
+                SessionInput.Message { WhenBusy: "interrupt" } => (await _frames.StreamingAsync())?.Text,
+                _ => null,
+            };
             var outcome = await HandleAsync(new EngineInput.Said(caller, input, partial), inputId);
             if (outcome.Refused is { } refused)
                 return refused;

@@ -56,7 +56,7 @@ internal sealed partial class SessionKeeper(
     {
         if (runtime.Drain.IsDraining)
             return;
-        var open = await runtime.Store.OpenSessionsAsync(stoppingToken);
+        var open = await runtime.Store.OpenSessionsAsync(directory.Holder, stoppingToken);
         await Parallel.ForEachAsync(
             open,
             new ParallelOptions { MaxDegreeOfParallelism = options.Value.RecoverAtOnce, CancellationToken = stoppingToken },
