@@ -129,9 +129,7 @@ public sealed class KeyEncryptionKey(Database database, IConfiguration configura
         {
             if (_keys is not null)
                 return _keys;
-            var current = Configured is { } text
-                ? Load(text, "CodeLab:KeyEncryptionKey")
-                : Load(File.ReadAllText(FilePath), FilePath);
+            var current = Configured is { } text ? Load(text, "CodeLab:KeyEncryptionKey") : Load(File.ReadAllText(FilePath), FilePath);
             return _keys = Previous() is { } previous ? [current, previous] : [current];
         }
     }

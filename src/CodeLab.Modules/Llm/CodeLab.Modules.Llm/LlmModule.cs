@@ -1,6 +1,12 @@
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
+using CodeLab.BuildingBlocks.Secrets;
+using CodeLab.BuildingBlocks.Startup;
+using CodeLab.Modules.Llm.Admin;
+using CodeLab.Modules.Llm.Admission;
+using CodeLab.Modules.Llm.Budgets;
+using CodeLab.Modules.Llm.Cache;
 using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Persistence;
@@ -10,6 +16,7 @@ using CodeLab.Modules.Llm.Providers.Demo;
 using CodeLab.Modules.Llm.Providers.Http;
 using CodeLab.Modules.Llm.Providers.Ollama;
 using CodeLab.Modules.Llm.Providers.OpenAi;
+using CodeLab.Modules.Llm.Providers.Storage;
 using CodeLab.Modules.Llm.Routing;
 using CodeLab.Modules.Llm.Usage;
 using Microsoft.AspNetCore.Routing;
@@ -44,12 +51,41 @@ public static class LlmModule
         builder.Services.AddSingleton<ProviderTransport>();
         builder.Services.AddSingleton<ModelFactsBook>();
         builder.Services.AddSingleton<ModelCatalogue>();
-        builder.Services.AddSingleton<ICallGate, CatalogueGate>();
-        builder.Services.AddSingleton<ICallRouter, CallRouter>();
-        builder.Services.AddSingleton<LlmMetrics>();
-        builder.Services.AddSingleton<UsageLedger>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<UsageLedger>());
+        AddControl(builder.Services);
         builder.Services.AddHostedService<RefreshModels>();
+    }
+
+    // Rights, money, routes: everything that stands before a call and after it.
+    private static void AddControl(IServiceCollection services)
+    {
+        services.TryAddSingleton<KeyEncryptionKey>();
+        services.AddSingleton<ProviderSecrets>();
+        services.AddSingleton<ControlReader>();
+        services.AddSingleton<ControlStore>();
+        services.AddSingleton<BudgetStore>();
+        services.AddSingleton<Reservations>();
+        services.AddSingleton<BudgetKeeper>();
+        services.AddSingleton<CallerBook>();
+        services.AddSingleton<CallLimiter>();
+        services.AddSingleton<RoutePlans>();
+        services.AddSingleton<CircuitBreakers>();
+        services.AddSingleton<HealthChecks>();
+        services.AddSingleton<AnswerCache>();
+        services.AddSingleton<ICallGate, CallGate>();
+        services.AddSingleton<ICallRouter, CallRouter>();
+        services.AddSingleton<LlmMetrics>();
+        services.AddSingleton<UsageLedger>();
+        services.AddSingleton<CallLedger>();
+        services.AddSingleton<RefusalAudit>();
+        services.AddSingleton<EgressBook>();
+        services.AddSingleton<IStartupTask>(provider => provider.GetRequiredService<ControlStore>());
+        services.AddSingleton<IStartupTask>(provider => provider.GetRequiredService<BudgetKeeper>());
+        // Stopped in the opposite order: the ledger last, so that what ends meanwhile is still written.
+        services.AddHostedService(provider => provider.GetRequiredService<UsageLedger>());
+        services.AddHostedService(provider => provider.GetRequiredService<EgressBook>());
+        services.AddHostedService(provider => provider.GetRequiredService<BudgetKeeper>());
+        services.AddHostedService(provider => provider.GetRequiredService<ControlStore>());
+        services.AddHostedService(provider => provider.GetRequiredService<HealthChecks>());
     }
 
     /// <summary>Maps <c>GET /api/v1/models</c>.</summary>

@@ -22,11 +22,32 @@ internal sealed class LlmOptions : IValidatableObject
 
     public DemoOptions Demo { get; set; } = new();
 
+    public BreakerOptions Breaker { get; set; } = new();
+
+    public CallLimitOptions Limits { get; set; } = new();
+
+    public BudgetOptions Budgets { get; set; } = new();
+
+    public CacheOptions Cache { get; set; } = new();
+
     /// <summary>Minutes between two listings of a provider's models. Default 10, at least 1.</summary>
     public int ModelRefreshMinutes { get; set; } = 10;
 
     /// <summary>Prices and windows that replace or add to the shipped ones.</summary>
     public List<ModelFactsOptions> Prices { get; set; } = [];
+
+    private IEnumerable<(string Name, long Value, long Least, long Most)> ControlRanges() =>
+        [
+            ("Breaker:Failures", Breaker.Failures, 1, 1000),
+            ("Breaker:OpenSeconds", Breaker.OpenSeconds, 1, 3600),
+            ("Breaker:HealthCheckSeconds", Breaker.HealthCheckSeconds, 0, 86_400),
+            ("Limits:RequestsPerMinute", Limits.RequestsPerMinute, 1, 1_000_000),
+            ("Limits:Concurrent", Limits.Concurrent, 1, 100_000),
+            ("Budgets:AssumedOutputTokens", Budgets.AssumedOutputTokens, 1, 10_000_000),
+            ("Cache:TtlSeconds", Cache.TtlSeconds, 1, 30 * 86_400),
+            ("Cache:MemoryBytes", Cache.MemoryBytes, 0, 1L << 40),
+            ("Cache:EntryBytes", Cache.EntryBytes, 1024, 16 * 1024 * 1024),
+        ];
 
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
@@ -47,6 +68,11 @@ internal sealed class LlmOptions : IValidatableObject
             yield return new("CodeLab:Llm:Ollama:ContextTokens must be 512 to 1048576.", [nameof(Ollama)]);
         if (Demo.WordDelayMilliseconds is < 0 or > 1000)
             yield return new("CodeLab:Llm:Demo:WordDelayMilliseconds must be 0 to 1000.", [nameof(Demo)]);
+        foreach (var (name, value, least, most) in ControlRanges())
+        {
+            if (value < least || value > most)
+                yield return new($"CodeLab:Llm:{name} must be {least} to {most}.", [name.Split(':')[0]]);
+        }
         foreach (var price in Prices)
         {
             if (string.IsNullOrWhiteSpace(price.Model))
@@ -58,6 +84,55 @@ internal sealed class LlmOptions : IValidatableObject
                 yield return new("A model list of CodeLab:Llm holds a name with characters a model name can not have.", [nameof(OpenAi)]);
         }
     }
+}
+
+/// <summary>Rest for deployments that keep failing (security.md §9.5).</summary>
+internal sealed class BreakerOptions
+{
+    /// <summary>Failures in a row that open the breaker. Default 5.</summary>
+    public int Failures { get; set; } = 5;
+
+    /// <summary>Seconds until one call may try again. Default 30.</summary>
+    public int OpenSeconds { get; set; } = 30;
+
+    /// <summary>Seconds between two health checks of the providers. Default 60; 0 = none.</summary>
+    public int HealthCheckSeconds { get; set; } = 60;
+}
+
+/// <summary>Standard limits of the doors, for users whom no access rule gives others (security.md §3).</summary>
+internal sealed class CallLimitOptions
+{
+    /// <summary>Requests a minute and user. Default 60.</summary>
+    public int RequestsPerMinute { get; set; } = 60;
+
+    /// <summary>Calls at once and user. Default 10.</summary>
+    public int Concurrent { get; set; } = 10;
+}
+
+/// <summary>Reservations.</summary>
+internal sealed class BudgetOptions
+{
+    /// <summary>Output tokens reserved when neither the request nor the price list says how many there may be. Default 16384.</summary>
+    public int AssumedOutputTokens { get; set; } = 16_384;
+
+    /// <summary>Lets models without a price be used by callers who have a budget, at no cost. Default false: they are refused.</summary>
+    public bool AllowUnpriced { get; set; }
+}
+
+/// <summary>The cache of answers (security.md §9.7).</summary>
+internal sealed class CacheOptions
+{
+    /// <summary>Answers identical requests of a user with temperature 0 and no tools from the cache. Default true.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>Seconds an answer is kept. Default 3600.</summary>
+    public int TtlSeconds { get; set; } = 3600;
+
+    /// <summary>Bytes of memory for answers. Default 64 MiB.</summary>
+    public long MemoryBytes { get; set; } = 64 * 1024 * 1024;
+
+    /// <summary>Largest answer kept, in bytes. Default 1 MiB.</summary>
+    public int EntryBytes { get; set; } = 1024 * 1024;
 }
 
 /// <summary>Limits of one call in seconds (security.md §9.5).</summary>

@@ -120,8 +120,8 @@ public sealed class UsageLedgerTests
 
         await llm.AskAsync("Hello", model: "codelab-demo");
 
-        Assert.Contains("codelab_llm_calls outcome=completed", labels);
-        Assert.Contains("codelab_llm_tokens direction=input", labels);
+        Assert.Contains("llm_calls outcome=completed", labels);
+        Assert.Contains("llm_tokens direction=input", labels);
         Assert.DoesNotContain(labels, l => l.Contains("ada") || l.Contains("session-1"));
     }
 }

@@ -1,6 +1,8 @@
+using System.Threading.Channels;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Llm.Providers;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Usage;
 using CodeLab.Protocol.Rest;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
@@ -21,8 +23,14 @@ internal sealed partial class ModelCatalogue : IDisposable
     private readonly LlmOptions _options;
     private readonly ModelFactsBook _facts;
     private readonly ProviderTransport _transport;
+    private readonly EgressBook _egress;
     private readonly TimeProvider _time;
     private readonly ILogger<ModelCatalogue> _logger;
+    private readonly Dictionary<string, IProviderKind> _kinds;
+    private readonly IReadOnlyList<ProviderEntry> _environment;
+    private readonly Channel<bool> _changes = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite }
+    );
     private volatile CatalogueSnapshot _snapshot;
     private Task? _first;
 
@@ -32,18 +40,29 @@ internal sealed partial class ModelCatalogue : IDisposable
         IOptions<LlmOptions> options,
         ModelFactsBook facts,
         ProviderTransport transport,
+        EgressBook egress,
         TimeProvider time,
         ILogger<ModelCatalogue> logger
     )
     {
-        (_options, _facts, _transport, _time, _logger) = (options.Value, facts, transport, time, logger);
-        var providers = kinds
-            .OrderBy(kind => kind.Order)
-            .Select(kind => (Kind: kind, Settings: kind.FromEnvironment(configuration, _options)))
-            .Where(p => p.Settings is not null)
-            .Select(p => new ProviderEntry(p.Kind, p.Settings!, p.Settings!.Models, Answered: false));
-        _snapshot = new CatalogueSnapshot([.. providers], default);
+        (_options, _facts, _transport, _egress, _time, _logger) = (options.Value, facts, transport, egress, time, logger);
+        _kinds = kinds.ToDictionary(kind => kind.Kind, StringComparer.Ordinal);
+        _environment =
+        [
+            .. _kinds
+                .Values.OrderBy(kind => kind.Order)
+                .Select(kind => (Kind: kind, Settings: kind.FromEnvironment(configuration, _options)))
+                .Where(p => p.Settings is not null)
+                .Select(p => new ProviderEntry(p.Kind, p.Settings!, p.Settings!.Models, Answered: false)),
+        ];
+        _snapshot = new CatalogueSnapshot(_environment, default);
     }
+
+    /// <summary>Providers the environment describes: read-only.</summary>
+    public IReadOnlyList<ProviderEntry> Environment => _environment;
+
+    /// <summary>A provider came or changed, so that models should be listed again.</summary>
+    public ChannelReader<bool> Changes => _changes.Reader;
 
     /// <summary>What is known now, without waiting.</summary>
     public CatalogueSnapshot Current => _snapshot;
@@ -61,6 +80,38 @@ internal sealed partial class ModelCatalogue : IDisposable
         }
         return _snapshot;
     }
+
+    /// <summary>
+    /// Replaces the providers of the database. What is known of unchanged ones stays; calls that have one in hand go on with it. A name the
+    /// environment uses is the environment's.
+    /// </summary>
+    public void Apply(IReadOnlyList<ProviderSettings> stored)
+    {
+        lock (_lock)
+        {
+            var known = _snapshot.Providers.ToDictionary(p => p.Settings.Name, StringComparer.Ordinal);
+            var entries = _environment
+                .Select(e => known.GetValueOrDefault(e.Settings.Name, e))
+                .Concat(
+                    stored
+                        .Where(s => !_environment.Any(e => e.Settings.Name == s.Name))
+                        .Select(s =>
+                            known.TryGetValue(s.Name, out var old) && old.Settings.IsSameAs(s)
+                                ? old
+                                : new ProviderEntry(_kinds[s.Kind], s, s.Models, Answered: false)
+                        )
+                )
+                .OrderBy(e => e.Kind.Order)
+                .ToList();
+            var isNews = entries.Exists(e => !_snapshot.Providers.Contains(e));
+            _snapshot = new CatalogueSnapshot(entries, _snapshot.TakenAt);
+            if (isNews)
+                _changes.Writer.TryWrite(true);
+        }
+    }
+
+    /// <summary>Finds who serves a model among what is known now.</summary>
+    public ResolvedModel? TryResolve(string name) => Find(_snapshot, name.Length > 0 ? name : _options.DefaultModel);
 
     /// <summary>Finds who serves a model.</summary>
     /// <param name="name">Name, with or without a provider's prefix; null = the default model.</param>
@@ -118,13 +169,27 @@ internal sealed partial class ModelCatalogue : IDisposable
         && standard.Model == model.Model;
 
     /// <summary>Asks every provider for its models, each within its own time. Failures are logged and leave the last list.</summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
+    public Task RefreshAsync(CancellationToken cancellationToken) => RefreshAsync(_ => true, cancellationToken);
+
+    /// <summary>The same for some of the providers.</summary>
+    public async Task RefreshAsync(Func<ProviderEntry, bool> which, CancellationToken cancellationToken)
     {
         await _refreshing.WaitAsync(cancellationToken);
         try
         {
-            var entries = await Task.WhenAll(_snapshot.Providers.Select(p => ListAsync(p, cancellationToken)));
-            _snapshot = new CatalogueSnapshot(entries, _time.GetTimestamp());
+            var asked = _snapshot.Providers.Where(which).ToList();
+            if (asked.Count == 0 && _snapshot.TakenAt != 0)
+                return;
+            var listed = await Task.WhenAll(asked.Select(p => ListAsync(p, cancellationToken)));
+            lock (_lock)
+            {
+                // Providers may have come, gone or changed meanwhile: only what was asked of the very same one counts.
+                var answers = asked.Zip(listed).ToList();
+                _snapshot = new CatalogueSnapshot(
+                    [.. _snapshot.Providers.Select(p => answers.Find(a => ReferenceEquals(a.First, p)).Second ?? p)],
+                    _time.GetTimestamp()
+                );
+            }
         }
         finally
         {
@@ -151,12 +216,19 @@ internal sealed partial class ModelCatalogue : IDisposable
         var limits = new CallLimits(provider.ListingTimeout, provider.ListingTimeout, provider.ListingTimeout, Retries: 0, TimeSpan.Zero);
         using var call = new ProviderCall(provider, limits, _time, cancellationToken);
         using var http = _transport.CreateClient(call);
+        _egress.Note(provider, EgressReasons.Models);
         try
         {
             var listed = await entry.Kind.ListModelsAsync(provider, http, call.Token);
             if (!entry.Answered && entry.Settings.BaseUrl is not null)
                 Listed(provider.Name, listed.Count);
-            return entry with { Models = [.. provider.Models.Union(listed, StringComparer.Ordinal)], Answered = true };
+            return entry with
+            {
+                Models = [.. provider.Models.Union(listed, StringComparer.Ordinal)],
+                Answered = true,
+                Fault = null,
+                CheckedAt = _time.GetUtcNow(),
+            };
         }
         catch (Exception e)
             when (!cancellationToken.IsCancellationRequested && (ProviderException.In(e) is not null || e is OperationCanceledException))
@@ -164,7 +236,12 @@ internal sealed partial class ModelCatalogue : IDisposable
             // Silence where nobody promised an answer is no news.
             if (!provider.IsProbed)
                 NotListed(provider.Name, ProviderException.In(e)?.Code ?? FailureCodes.Timeout, ProviderException.In(e)?.Status ?? 0);
-            return entry with { Answered = false };
+            return entry with
+            {
+                Answered = false,
+                Fault = ProviderException.In(e)?.Message ?? $"{provider.Name} does not answer.",
+                CheckedAt = _time.GetUtcNow(),
+            };
         }
     }
 
@@ -240,6 +317,12 @@ internal sealed record CatalogueSnapshot(IReadOnlyList<ProviderEntry> Providers,
 /// <summary>A provider and what it serves.</summary>
 internal sealed record ProviderEntry(IProviderKind Kind, ProviderSettings Settings, IReadOnlyList<string> Models, bool Answered)
 {
+    /// <summary>Why it did not answer when it was last asked; null when it did.</summary>
+    public string? Fault { get; init; }
+
+    /// <summary>When it was last asked.</summary>
+    public DateTimeOffset? CheckedAt { get; init; }
+
     /// <summary>A real model may be had from it.</summary>
     public bool IsReal => Settings.BaseUrl is not null && (!Settings.IsProbed || Answered);
 }

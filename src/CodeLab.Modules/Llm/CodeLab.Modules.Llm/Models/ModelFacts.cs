@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
+using CodeLab.Modules.Llm.Pricing;
 using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Llm.Models;
@@ -27,30 +29,56 @@ internal sealed record ModelFacts
     /// <summary>It thinks before its first word: the first byte may take long, and it takes no temperature.</summary>
     public bool Reasoning { get; init; }
 
-    /// <summary>Cost of a call, or null when the price is not known.</summary>
-    public decimal? CostOf(long input, long output, long cached, long cacheWritten)
+    /// <summary>Output spent on reasoning; the output price when not known.</summary>
+    public decimal? ReasoningOutput { get; init; }
+
+    /// <summary>Cost of a call in US dollars, or null when the price is not known.</summary>
+    public decimal? CostOf(long input, long output, long cached, long cacheWritten, long reasoning = 0)
     {
         if (Input is not { } inputPrice || Output is not { } outputPrice)
             return null;
         var fresh = Math.Max(0, input - cached - cacheWritten);
+        var thought = ReasoningOutput is null ? 0 : Math.Min(reasoning, output);
         return (
-                fresh * inputPrice + cached * (CachedInput ?? inputPrice) + cacheWritten * (CacheWrite ?? inputPrice) + output * outputPrice
+                fresh * inputPrice
+                + cached * (CachedInput ?? inputPrice)
+                + cacheWritten * (CacheWrite ?? inputPrice)
+                + (output - thought) * outputPrice
+                + thought * (ReasoningOutput ?? outputPrice)
             ) / 1_000_000m;
+    }
+
+    /// <summary>The same in billionths of a dollar, which sum exactly.</summary>
+    public long? NanosOf(in Calls.CallUsage usage) =>
+        CostOf(usage.Input, usage.Output, usage.CacheRead, usage.CacheWritten, usage.Reasoning) is { } dollars
+            ? (long)Math.Round(dollars * 1_000_000_000m, MidpointRounding.AwayFromZero)
+            : null;
+
+    /// <summary>The most a call of this size can cost, in billionths of a dollar; null when the price is not known.</summary>
+    public long? MostNanosOf(long input, long output)
+    {
+        if (Input is not { } inputPrice || Output is not { } outputPrice)
+            return null;
+        var dearest = Math.Max(inputPrice, CacheWrite ?? 0) * input + Math.Max(outputPrice, ReasoningOutput ?? 0) * output;
+        return (long)Math.Ceiling(dearest * 1_000m);
     }
 }
 
-/// <summary>The shipped list of models (models.json), with the settings laid over it.</summary>
+/// <summary>The shipped list of models (models.json), with the settings and the database's prices laid over it.</summary>
 internal sealed partial class ModelFactsBook
 {
-    private readonly Dictionary<string, ModelFacts> _facts;
+    private const int MostKept = 10_000;
+    private readonly Dictionary<string, ModelFacts> _settings;
+    private volatile Page _page;
 
     public ModelFactsBook(IOptions<LlmOptions> options)
     {
-        _facts = new(Shipped.Value, StringComparer.OrdinalIgnoreCase);
+        _settings = new(Shipped.Value, StringComparer.OrdinalIgnoreCase);
+        _page = new Page(_settings);
         foreach (var price in options.Value.Prices)
         {
             var known = Find(price.Model);
-            _facts[price.Model] = known with
+            _settings[price.Model] = known with
             {
                 Input = price.Input ?? known.Input,
                 Output = price.Output ?? known.Output,
@@ -60,6 +88,19 @@ internal sealed partial class ModelFactsBook
                 MaxOutputTokens = price.MaxOutputTokens ?? known.MaxOutputTokens,
             };
         }
+        _page = new Page(_settings);
+    }
+
+    /// <summary>Everything shipped or set, by model: what the price list shows beside the database's own prices.</summary>
+    public IReadOnlyDictionary<string, ModelFacts> Known => _settings;
+
+    /// <summary>Replaces the prices of the database.</summary>
+    public void Apply(IReadOnlyDictionary<string, Price> prices, Currencies currencies)
+    {
+        var facts = new Dictionary<string, ModelFacts>(_settings, StringComparer.OrdinalIgnoreCase);
+        foreach (var (model, price) in prices)
+            facts[model] = price.Over(Look(_settings, model), currencies);
+        _page = new Page(facts);
     }
 
     /// <summary>
@@ -68,12 +109,29 @@ internal sealed partial class ModelFactsBook
     /// </summary>
     public ModelFacts Find(string model)
     {
+        var page = _page;
+        if (page.Found.TryGetValue(model, out var facts))
+            return facts;
+        facts = Look(page.Facts, model);
+        // Names come from outside: what is kept is bounded.
+        if (page.Found.Count < MostKept)
+            page.Found[model] = facts;
+        return facts;
+    }
+
+    private static ModelFacts Look(Dictionary<string, ModelFacts> facts, string model)
+    {
         foreach (var name in Spellings(model))
         {
-            if (_facts.TryGetValue(name, out var facts))
-                return facts;
+            if (facts.TryGetValue(name, out var found))
+                return found;
         }
         return ModelFacts.Unknown with { Reasoning = ReasoningName().IsMatch(model) };
+    }
+
+    private sealed record Page(Dictionary<string, ModelFacts> Facts)
+    {
+        public ConcurrentDictionary<string, ModelFacts> Found { get; } = new(StringComparer.Ordinal);
     }
 
     private static IEnumerable<string> Spellings(string model)

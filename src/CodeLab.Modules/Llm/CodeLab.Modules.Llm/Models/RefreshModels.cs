@@ -18,8 +18,25 @@ internal sealed class RefreshModels(
         await using (lifetime.ApplicationStarted.Register(() => started.TrySetResult()))
             await started.Task.WaitAsync(stoppingToken);
         await catalogue.GetAsync(stoppingToken);
-        using var timer = new PeriodicTimer(TimeSpan.FromMinutes(options.Value.ModelRefreshMinutes), time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        while (true)
+        {
+            await WaitAsync(stoppingToken);
             await catalogue.RefreshAsync(stoppingToken);
+        }
+    }
+
+    /// <summary>Until the time is over or a provider came.</summary>
+    private async Task WaitAsync(CancellationToken stoppingToken)
+    {
+        using var over = new CancellationTokenSource(TimeSpan.FromMinutes(options.Value.ModelRefreshMinutes), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(over.Token, stoppingToken);
+        try
+        {
+            await catalogue.Changes.ReadAsync(either.Token);
+        }
+        catch (OperationCanceledException) when (!stoppingToken.IsCancellationRequested)
+        {
+            // Time to look again.
+        }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using CodeLab.Modules.Llm.Models;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
@@ -15,6 +16,9 @@ internal interface IProviderKind
 
     /// <summary>Smaller is asked first for a bare name and for the default model.</summary>
     int Order { get; }
+
+    /// <summary>Address of the vendor itself, for providers that name none; null where there is no such address.</summary>
+    Uri? OfficialUrl => null;
 
     /// <summary>The provider the environment describes, or null.</summary>
     ProviderSettings? FromEnvironment(IConfiguration configuration, LlmOptions options);
@@ -47,6 +51,9 @@ internal sealed record ProviderSettings(string Name, string Kind)
     /// <summary>Models offered whether or not the provider lists them.</summary>
     public IReadOnlyList<string> Models { get; init; } = [];
 
+    /// <summary>Settings that only its kind understands, e.g. <c>api_version</c>.</summary>
+    public IReadOnlyDictionary<string, string> Extra { get; init; } = ReadOnlyDictionary<string, string>.Empty;
+
     /// <summary>It counts as configured only once it answered (an Ollama that is merely looked for).</summary>
     public bool IsProbed { get; init; }
 
@@ -55,6 +62,17 @@ internal sealed record ProviderSettings(string Name, string Kind)
 
     /// <summary>Loopback and private addresses may be reached: the operator wrote the address.</summary>
     public bool AllowPrivateNetwork { get; init; }
+
+    /// <summary>True when the same server would be asked in the same way.</summary>
+    public bool IsSameAs(ProviderSettings other) =>
+        Name == other.Name
+        && Kind == other.Kind
+        && BaseUrl == other.BaseUrl
+        && ApiKey == other.ApiKey
+        && AllowPrivateNetwork == other.AllowPrivateNetwork
+        && Models.SequenceEqual(other.Models, StringComparer.Ordinal)
+        && Extra.Count == other.Extra.Count
+        && Extra.All(e => other.Extra.TryGetValue(e.Key, out var value) && value == e.Value);
 
     /// <summary>Keys have no place in a log, not even by accident.</summary>
     public override string ToString() => $"{Name} ({Kind}) at {BaseUrl?.Host ?? "this process"}";

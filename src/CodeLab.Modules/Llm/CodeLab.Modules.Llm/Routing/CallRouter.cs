@@ -5,8 +5,11 @@ using Microsoft.Extensions.Logging;
 
 namespace CodeLab.Modules.Llm.Routing;
 
-/// <summary>Retries a target while that makes sense, then goes on to the next.</summary>
-internal sealed partial class CallRouter(TimeProvider time, ILogger<CallRouter> logger) : ICallRouter
+/// <summary>
+/// Retries a target while that makes sense, then goes on to the next. Targets whose breaker is open are passed over; when all are, the call
+/// fails at once instead of waiting for providers that are known to be down.
+/// </summary>
+internal sealed partial class CallRouter(CircuitBreakers breakers, TimeProvider time, ILogger<CallRouter> logger) : ICallRouter
 {
     public async ValueTask<CallStart<T>> StartAsync<TState, T>(
         CallAdmission admission,
@@ -16,34 +19,48 @@ internal sealed partial class CallRouter(TimeProvider time, ILogger<CallRouter> 
     )
     {
         var attempts = 0;
-        for (var i = 0; ; i++)
+        ProviderException? last = null;
+        foreach (var target in admission.Targets)
         {
-            var target = admission.Targets[i];
-            for (var retry = 0; ; retry++)
+            var breaker = breakers.Of(target);
+            for (var retry = 0; breaker.TryPass(); retry++)
             {
                 attempts++;
                 try
                 {
-                    return new(await attempt(state, target, cancellationToken), target, attempts);
+                    var answer = await attempt(state, target, cancellationToken);
+                    breaker.Succeeded();
+                    return new(answer, target, attempts);
                 }
                 catch (ProviderException failure)
                 {
                     failure.Attempts = attempts;
                     failure.Target = target;
-                    if (!failure.IsTransient)
+                    last = failure;
+                    Count(breaker, failure);
+                    // A request nobody would take: asking others only costs time.
+                    if (failure.Code == FailureCodes.InvalidRequest)
                         throw;
+                    if (!failure.IsTransient)
+                        break;
                     var wait = WaitBefore(target.Limits, retry, failure.RetryAfterSeconds);
                     if (retry >= target.Limits.Retries || wait > CallLimits.MostRetryAfter)
-                    {
-                        if (i + 1 < admission.Targets.Count)
-                            break;
-                        throw;
-                    }
+                        break;
                     Retrying(target.Provider.Name, failure.Code, failure.Status ?? 0, wait.TotalMilliseconds, retry + 1);
                     await Task.Delay(wait, time, cancellationToken);
                 }
             }
         }
+        throw last ?? AllDown(admission);
+    }
+
+    /// <summary>Limits and refusals are no sign that a deployment is down; faults, silence and wrong keys are.</summary>
+    private static void Count(CircuitBreaker breaker, ProviderException failure)
+    {
+        if (failure.Code is FailureCodes.ProviderError or FailureCodes.Timeout)
+            breaker.Failed();
+        else
+            breaker.Succeeded();
     }
 
     /// <summary>The provider's own wish, or 0.5, 1, 2 … s with up to a half more, so that many callers do not come back at once.</summary>
@@ -54,6 +71,15 @@ internal sealed partial class CallRouter(TimeProvider time, ILogger<CallRouter> 
         var delay = limits.RetryDelay * Math.Pow(2, retry);
         return delay * (1 + RandomNumberGenerator.GetInt32(0, 500) / 1000.0);
     }
+
+    private static ProviderException AllDown(CallAdmission admission) =>
+        new(
+            FailureCodes.ProviderError,
+            $"{admission.Targets[0].Provider.Name} failed several times in a row and is given a rest. Try again in half a minute, or choose another model."
+        )
+        {
+            Target = admission.Targets[0],
+        };
 
     [LoggerMessage(
         4010,

@@ -14,6 +14,8 @@ internal sealed class AnthropicProvider : IProviderKind
 
     public int Order => 20;
 
+    public Uri OfficialUrl => _official;
+
     public ProviderSettings? FromEnvironment(IConfiguration configuration, LlmOptions options)
     {
         var key = configuration["ANTHROPIC_API_KEY"]?.Trim() ?? "";

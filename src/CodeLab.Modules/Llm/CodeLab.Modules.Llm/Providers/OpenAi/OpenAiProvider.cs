@@ -18,6 +18,8 @@ internal sealed partial class OpenAiProvider : IProviderKind
 
     public int Order => 10;
 
+    public Uri OfficialUrl => _official;
+
     public ProviderSettings? FromEnvironment(IConfiguration configuration, LlmOptions options)
     {
         var key = configuration["OPENAI_API_KEY"]?.Trim() ?? "";
