@@ -69,6 +69,9 @@ public sealed record TokenAnswer
 
     /// <summary>Scopes granted.</summary>
     public string? Scope { get; init; }
+
+    /// <summary>Identity token (OpenID Connect), when scope <c>openid</c> was granted.</summary>
+    public string? IdToken { get; init; }
 }
 
 /// <summary>Token endpoint's refusal (RFC 6749 §5.2).</summary>

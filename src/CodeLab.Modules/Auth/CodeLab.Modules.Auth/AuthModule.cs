@@ -8,6 +8,8 @@ using CodeLab.Modules.Auth.Access;
 using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Browser;
 using CodeLab.Modules.Auth.Clients;
+using CodeLab.Modules.Auth.Grants.AuthorizationCode;
+using CodeLab.Modules.Auth.Grants.DeviceCode;
 using CodeLab.Modules.Auth.Keys;
 using CodeLab.Modules.Auth.Limits;
 using CodeLab.Modules.Auth.Persistence;
@@ -47,9 +49,24 @@ public static class AuthModule
         services.AddSingleton<Lockouts>();
         services.AddSingleton<PasswordSignIn>();
         services.AddSingleton<Accounts>();
+        services.AddSingleton<AuthMetrics>();
+        services.AddSingleton<SignIns>();
         services.AddSingleton<RefreshTokens>();
+        services.AddSingleton<IdentityTokens>();
+        services.AddSingleton<TokenGrants>();
+        services.AddSingleton<AuthorizationCodes>();
+        services.AddSingleton<AuthorizationAnswers>();
+        services.AddSingleton<Consents>();
+        services.AddSingleton<ConsentDecisions>();
+        services.AddSingleton<DeviceCodes>();
+        services.AddSingleton<DeviceConfirmations>();
         services.AddSingleton<AccessTokens>();
         services.AddSingleton<SignInStates>();
+        services.AddSingleton<RightsChanges>();
+        services.AddHostedService(provider => provider.GetRequiredService<RightsChanges>());
+        services.AddHostedService<KeyWatch>();
+        services.AddSingleton<RegisteredClients>();
+        services.AddHostedService<ClientWatch>();
         services.AddSingleton<SetupState>();
         services.TryAddSingleton<SetupConsole>();
         services.AddSingleton<AdministratorFromEnvironment>();
@@ -78,7 +95,7 @@ public static class AuthModule
             TokenServer.Answers,
             branch =>
             {
-                branch.UseMiddleware<TokenRequestGate>();
+                branch.UseMiddleware<TokenEndpoint>();
                 branch.UseAuthentication();
             }
         );
@@ -91,6 +108,10 @@ public static class AuthModule
     {
         ArgumentNullException.ThrowIfNull(app);
         JwksEndpoint.Map(app);
+        KeyEndpoints.Map(app);
+        ClientEndpoints.Map(app);
+        UserInfoEndpoint.Map(app);
+        DeviceAuthorizationEndpoint.Map(app);
         SetupEndpoints.Map(app);
         UserEndpoints.Map(app);
         AuditEndpoints.Map(app);

@@ -91,8 +91,11 @@ internal sealed class BearerHandler(
         {
             // A service: its subject is the client itself, and it lives as long as its registration.
             var client = clients.Find(token.FindFirst("client_id")?.Value);
-            return client?.SecretHash is not null && token.FindFirst("sub")?.Value == client.Id ? identity : null;
+            return client is { IsPublic: false } && token.FindFirst("sub")?.Value == client.Id ? identity : null;
         }
+        // A client that was taken away takes its tokens with it.
+        if (clients.Find(token.FindFirst("client_id")?.Value) is null)
+            return null;
         if (await states.FindAsync(signInId, Context.RequestAborted) is not { } state)
             return null;
         identity.AddClaim(new Claim("name", state.UserName));

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.Modules.Auth.Persistence;
+using CodeLab.Modules.Auth.Tokens;
 using CodeLab.Modules.Auth.Users;
 
 namespace CodeLab.Modules.Auth.Access;
@@ -14,7 +16,7 @@ internal sealed record SignInState(string UserName, IReadOnlyList<string> Roles)
 /// Whether a sign-in lives and which roles its user has, re-read at most every 4 s (security.md §3.5, §6.3). What this process changes it
 /// knows at once; what another host changes it knows by then.
 /// </summary>
-internal sealed class SignInStates(Database database, TimeProvider time)
+internal sealed class SignInStates(Database database, AuthMetrics metrics, TimeProvider time)
 {
     private const int Most = 20_000;
     private static readonly TimeSpan _lifetime = TimeSpan.FromSeconds(4);
@@ -25,7 +27,10 @@ internal sealed class SignInStates(Database database, TimeProvider time)
     public async ValueTask<SignInState?> FindAsync(string signInId, CancellationToken cancellationToken)
     {
         if (_entries.TryGetValue(signInId, out var known) && time.GetElapsedTime(known.ReadAt) < _lifetime)
+        {
+            metrics.Checked(known.State is not null);
             return known.State;
+        }
         var epoch = Volatile.Read(ref _epoch);
         var readAt = time.GetTimestamp();
         var state = await ReadAsync(signInId, cancellationToken);
@@ -53,23 +58,23 @@ internal sealed class SignInStates(Database database, TimeProvider time)
         _entries.Clear();
     }
 
-    private async Task<SignInState?> ReadAsync(string signInId, CancellationToken cancellationToken)
+    private async ValueTask<SignInState?> ReadAsync(string signInId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await using var command = connection.Command(
+        var since = Stopwatch.GetTimestamp();
+        var state = await database.FirstAsync(
             """
             SELECT u.user_name, u.roles
             FROM auth_sign_ins s
             JOIN auth_users u ON u.id = s.user_id
-            WHERE s.id = @id AND s.revoked_at IS NULL AND s.expires_at > @now AND u.disabled_at IS NULL
+            WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND u.disabled_at IS NULL
                 AND u.security_stamp = s.security_stamp
             """,
-            null,
-            ("@id", signInId),
-            ("@now", time.Milliseconds())
+            [signInId, time.Milliseconds()],
+            reader => new SignInState(reader.GetString(0), User.Split(reader.GetString(1))),
+            cancellationToken
         );
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        return await reader.ReadAsync(cancellationToken) ? new(reader.GetString(0), User.Split(reader.GetString(1))) : null;
+        metrics.Checked(state is not null, since);
+        return state;
     }
 
     private sealed record Entry(SignInState? State, long ReadAt);

@@ -5,7 +5,10 @@ using OpenIddict.Core;
 
 namespace CodeLab.Modules.Auth.Clients;
 
-/// <summary>Compares client secrets in constant time with one SHA-256: OpenIddict's own slow hash is meant for short secrets.</summary>
+/// <summary>
+/// Compares client secrets in constant time with one SHA-256 (OpenIddict's own slow hash is meant for short secrets), and redirect addresses
+/// by our rule, which frees the port of loopback addresses of native clients and nothing else.
+/// </summary>
 internal sealed class ClientManager(
     IOpenIddictApplicationCache<Client> cache,
     ILogger<OpenIddictApplicationManager<Client>> logger,
@@ -18,4 +21,10 @@ internal sealed class ClientManager(
         string secret,
         CancellationToken cancellationToken = default
     ) => new(application.SecretIs(secret));
+
+    public override ValueTask<bool> ValidateRedirectUriAsync(
+        Client application,
+        string uri,
+        CancellationToken cancellationToken = default
+    ) => new(application.MayRedirectTo(uri));
 }

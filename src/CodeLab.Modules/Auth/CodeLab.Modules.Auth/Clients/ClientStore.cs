@@ -7,7 +7,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace CodeLab.Modules.Auth.Clients;
 
-/// <summary>Shows the registry to OpenIddict. Read-only: clients are changed where they are configured.</summary>
+/// <summary>Shows the registry to OpenIddict. Read-only: clients are changed in the configuration and by <see cref="ClientEndpoints"/>.</summary>
 internal sealed class ClientStore(ClientRegistry registry) : IOpenIddictApplicationStore<Client>
 {
     public ValueTask<Client?> FindByIdAsync(string identifier, CancellationToken cancellationToken) => new(registry.Find(identifier));
@@ -21,21 +21,26 @@ internal sealed class ClientStore(ClientRegistry registry) : IOpenIddictApplicat
         new([
             Permissions.Endpoints.Token,
             Permissions.Endpoints.Revocation,
+            Permissions.Endpoints.Introspection,
+            .. application.Grants.Contains(GrantTypes.AuthorizationCode)
+                ? [Permissions.Endpoints.Authorization, Permissions.ResponseTypes.Code]
+                : Array.Empty<string>(),
             .. application.Grants.Select(g => Permissions.Prefixes.GrantType + g),
             .. application.Scopes.Select(s => Permissions.Prefixes.Scope + s),
         ]);
 
     public ValueTask<string?> GetApplicationTypeAsync(Client application, CancellationToken cancellationToken) =>
-        new(ApplicationTypes.Native);
+        new(application.IsPublic ? ApplicationTypes.Native : ApplicationTypes.Web);
 
     public ValueTask<string?> GetClientIdAsync(Client application, CancellationToken cancellationToken) => new(application.Id);
 
     public ValueTask<string?> GetClientTypeAsync(Client application, CancellationToken cancellationToken) =>
-        new(application.SecretHash is null ? ClientTypes.Public : ClientTypes.Confidential);
+        new(application.IsPublic ? ClientTypes.Public : ClientTypes.Confidential);
 
-    public ValueTask<string?> GetConsentTypeAsync(Client application, CancellationToken cancellationToken) => new(ConsentTypes.Implicit);
+    public ValueTask<string?> GetConsentTypeAsync(Client application, CancellationToken cancellationToken) =>
+        new(application.IsFirstParty ? ConsentTypes.Implicit : ConsentTypes.Explicit);
 
-    public ValueTask<string?> GetDisplayNameAsync(Client application, CancellationToken cancellationToken) => new(application.Id);
+    public ValueTask<string?> GetDisplayNameAsync(Client application, CancellationToken cancellationToken) => new(application.Name);
 
     public ValueTask<ImmutableDictionary<CultureInfo, string>> GetDisplayNamesAsync(
         Client application,
@@ -54,7 +59,8 @@ internal sealed class ClientStore(ClientRegistry registry) : IOpenIddictApplicat
         CancellationToken cancellationToken
     ) => new(ImmutableDictionary<string, JsonElement>.Empty);
 
-    public ValueTask<ImmutableArray<string>> GetRedirectUrisAsync(Client application, CancellationToken cancellationToken) => new([]);
+    public ValueTask<ImmutableArray<string>> GetRedirectUrisAsync(Client application, CancellationToken cancellationToken) =>
+        new([.. application.RedirectUris]);
 
     public ValueTask<ImmutableArray<string>> GetRequirementsAsync(Client application, CancellationToken cancellationToken) => new([]);
 
@@ -85,7 +91,7 @@ internal sealed class ClientStore(ClientRegistry registry) : IOpenIddictApplicat
         AsyncEnumerable.Empty<Client>();
 
     public IAsyncEnumerable<Client> FindByRedirectUriAsync(string uri, CancellationToken cancellationToken) =>
-        AsyncEnumerable.Empty<Client>();
+        registry.All.Where(c => c.MayRedirectTo(uri)).ToAsyncEnumerable();
 
     public ValueTask<Client> InstantiateAsync(CancellationToken cancellationToken) => throw ReadOnly();
 
@@ -139,5 +145,6 @@ internal sealed class ClientStore(ClientRegistry registry) : IOpenIddictApplicat
         CancellationToken cancellationToken
     ) => throw ReadOnly();
 
-    private static NotSupportedException ReadOnly() => new("Clients are registered in the configuration");
+    private static NotSupportedException ReadOnly() =>
+        new("Clients are changed in the configuration and by the API, not through OpenIddict");
 }

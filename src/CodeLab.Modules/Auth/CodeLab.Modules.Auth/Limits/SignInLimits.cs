@@ -40,6 +40,14 @@ internal sealed class SignInLimits(IRateCounter counter, ClientAddress addresses
     /// <summary>Set-up claims: 5 a minute and address.</summary>
     public ValueTask<RateDecision> TakeSetupAsync(HttpContext context) => TakeAsync(AddressKey("setup", context), 5, _minute, context);
 
+    /// <summary>Codes of devices entered: 5 a minute and address.</summary>
+    public ValueTask<RateDecision> TakeDeviceEntryAsync(HttpContext context) =>
+        TakeAsync(AddressKey("device", context), 5, _minute, context);
+
+    /// <summary>Devices that ask for a code: 10 a minute and address.</summary>
+    public ValueTask<RateDecision> TakeDeviceStartAsync(HttpContext context) =>
+        TakeAsync(AddressKey("device-start", context), 10, _minute, context);
+
     private ValueTask<RateDecision> TakeAsync(string key, int limit, TimeSpan window, HttpContext context) =>
         options.Value.Enabled ? counter.TakeAsync(key, limit, window, context.RequestAborted) : new(_unlimited);
 

@@ -82,6 +82,10 @@ internal sealed class DeviceCodeRow
 
     [MaxLength(36)]
     public string? UserId { get; init; }
+
+    /// <summary>Browser sign-in that approved it: when that ends before the client has fetched its tokens, it gets none.</summary>
+    [MaxLength(36)]
+    public string? BrowserSignInId { get; init; }
 }
 
 /// <summary>That a person allowed a third-party client these scopes, so that it is not asked again.</summary>

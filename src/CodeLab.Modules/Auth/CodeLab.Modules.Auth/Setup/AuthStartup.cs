@@ -2,6 +2,7 @@ using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
 using CodeLab.Modules.Auth.Audit;
+using CodeLab.Modules.Auth.Clients;
 using CodeLab.Modules.Auth.Keys;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.Extensions.Configuration;
@@ -14,6 +15,7 @@ internal sealed class AuthStartup(
     Database database,
     KeyRing keys,
     AuditKey auditKey,
+    ClientRegistry clients,
     SetupState setup,
     AdministratorFromEnvironment administrator
 ) : IStartupTask
@@ -23,8 +25,9 @@ internal sealed class AuthStartup(
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        await keys.LoadAsync(connection, cancellationToken);
+        await keys.LoadAsync(cancellationToken);
         await auditKey.LoadAsync(connection, cancellationToken);
+        await clients.ReadAsync(database, cancellationToken);
         if (await setup.ReadAsync(connection, cancellationToken))
             return;
         if (await administrator.TryCreateAsync(cancellationToken))

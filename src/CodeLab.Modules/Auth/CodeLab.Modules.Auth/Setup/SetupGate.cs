@@ -19,7 +19,13 @@ internal sealed class SetupGate(RequestDelegate next, SetupState state, StartupG
     };
 
     private static readonly string[] _open = ["/setup", "/health", "/auth-health", "/gateway-health", "/nginx-health", "/ready"];
-    private static readonly string[] _openExactly = ["/api/v1/health", "/.well-known/openid-configuration", Keys.JwksEndpoint.Path];
+    private static readonly string[] _openExactly =
+    [
+        "/api/v1/health",
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        Keys.JwksEndpoint.Path,
+    ];
     private static readonly string[] _files = [".css", ".js", ".mjs", ".map", ".png", ".svg", ".ico", ".woff", ".woff2", ".webmanifest"];
 
     public async Task InvokeAsync(HttpContext context)

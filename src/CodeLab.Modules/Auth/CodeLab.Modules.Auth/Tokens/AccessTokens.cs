@@ -9,6 +9,7 @@ namespace CodeLab.Modules.Auth.Tokens;
 /// <summary>Writes and verifies access tokens: RS256 JWTs with the claims of protocol.md §2.2.</summary>
 internal sealed class AccessTokens
 {
+    public const string Kind = "access";
     private const string TokenType = "JWT";
     private static readonly TimeSpan _tolerance = TimeSpan.FromSeconds(5);
     private readonly KeyRing _keys;
@@ -53,7 +54,7 @@ internal sealed class AccessTokens
             ["sub"] = subject,
             ["client_id"] = clientId,
             ["scope"] = scope,
-            ["type"] = "access",
+            ["type"] = Kind,
             ["jti"] = Guid.NewGuid().ToString(),
         };
         if (roles.Count > 0)
@@ -82,7 +83,7 @@ internal sealed class AccessTokens
         var result = await _handler.ValidateTokenAsync(token, _parameters);
         if (!result.IsValid)
             return (null, default, result.Exception is SecurityTokenExpiredException ? "Token has expired" : "Invalid token");
-        if (result.ClaimsIdentity.FindFirst("type")?.Value != "access")
+        if (result.ClaimsIdentity.FindFirst("type")?.Value != Kind)
             return (null, default, "Invalid token");
         return (result.ClaimsIdentity, new DateTimeOffset(result.SecurityToken.ValidTo, TimeSpan.Zero), "");
     }

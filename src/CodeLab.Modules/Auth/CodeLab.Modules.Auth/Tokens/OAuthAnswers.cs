@@ -2,10 +2,7 @@ using System.Globalization;
 using CodeLab.BuildingBlocks.Limits;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Rest;
-using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Http;
-using OpenIddict.Server;
-using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace CodeLab.Modules.Auth.Tokens;
 
@@ -16,6 +13,9 @@ internal sealed record OAuthError(string Error, string Description)
 {
     /// <summary>Seconds to wait.</summary>
     public int? RetryAfter { get; init; }
+
+    /// <summary>True when it uses up the patience with the address: a wrong credential, not a device that waits.</summary>
+    public bool IsFailure => Error is "invalid_grant" or "invalid_client" or "unauthorized_client" or "invalid_scope" or "invalid_request";
 
     /// <summary>End of a lock-out.</summary>
     public DateTimeOffset? LockedUntil { get; init; }
@@ -38,7 +38,11 @@ internal sealed record OAuthError(string Error, string Description)
 }
 
 /// <summary>Tokens of a granted request.</summary>
-internal sealed record IssuedTokens(string AccessToken, string? RefreshToken, string Scope, int ExpiresIn);
+internal sealed record IssuedTokens(string AccessToken, string? RefreshToken, string Scope, int ExpiresIn)
+{
+    /// <summary>Identity token, when scope <c>openid</c> was granted.</summary>
+    public string? IdToken { get; init; }
+}
 
 /// <summary>Writes the answers of the token endpoint exactly as protocol.md §2.1 has them, which is not how OpenIddict would.</summary>
 internal static class OAuthAnswers
@@ -78,6 +82,7 @@ internal static class OAuthAnswers
             TokenType = "bearer",
             ExpiresIn = tokens.ExpiresIn,
             Scope = tokens.Scope,
+            IdToken = tokens.IdToken,
         };
         return context.Response.WriteAsJsonAsync(body, ProtocolJson.Default.TokenAnswer, cancellationToken: context.RequestAborted);
     }
@@ -96,36 +101,4 @@ internal static class OAuthAnswers
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Headers.Pragma = "no-cache";
     }
-}
-
-/// <summary>Takes the last step of the token endpoint from OpenIddict.</summary>
-internal sealed class WriteTokenResponse : IOpenIddictServerHandler<ApplyTokenResponseContext>
-{
-    public async ValueTask HandleAsync(ApplyTokenResponseContext context)
-    {
-        var http =
-            context.Transaction.GetHttpRequest()?.HttpContext
-            ?? throw new InvalidOperationException("The token endpoint is reached by HTTP only");
-        if (context.Response.Error is { Length: > 0 } error)
-            await OAuthAnswers.WriteAsync(http, http.Features.Get<OAuthError>() ?? Plain(error, context));
-        else
-            await OAuthAnswers.WriteAsync(
-                http,
-                http.Features.Get<IssuedTokens>() ?? throw new InvalidOperationException("Nothing was issued")
-            );
-        context.HandleRequest();
-    }
-
-    /// <summary>OpenIddict's own texts name its internals and link to its site: clients get ours.</summary>
-    private static OAuthError Plain(string error, ApplyTokenResponseContext context) =>
-        error switch
-        {
-            "invalid_client" => new(error, "Unknown client or wrong client secret"),
-            "unauthorized_client" => new(error, "The client may not use this grant type"),
-            "invalid_scope" => new(error, "The client may not use one of these scopes"),
-            "unsupported_grant_type" => new(error, "Grant type is not supported"),
-            "invalid_grant" or "invalid_token" => new("invalid_grant", "Invalid or expired refresh token"),
-            _ when context.Response.ErrorUri is null => new(error, context.Response.ErrorDescription ?? "The request is not valid"),
-            _ => new(error, "The request is not valid"),
-        };
 }

@@ -3,9 +3,11 @@ using System.Security.Cryptography;
 using System.Text;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Limits;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Persistence;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace CodeLab.Modules.Auth.Tokens;
 
@@ -33,66 +35,51 @@ internal abstract record RefreshOutcome
 }
 
 /// <summary>
-/// Sign-ins and their refresh tokens. OpenIddict's own rotation is not atomic (twelve uses at once gave up to eleven successors, or ended
-/// the sign-in of an honest client), so the rule lives here: one conditional write decides who rotates, and whoever comes with the same
-/// token within the window gets the same successor (security.md §3.3, G1).
+/// Refresh tokens. OpenIddict's own rotation is not atomic (twelve uses at once gave up to eleven successors, or ended the sign-in of an
+/// honest client), so the rule lives here: one conditional write decides who rotates, and whoever comes with the same token within the
+/// window gets the same successor (security.md §3.3, G1).
 /// </summary>
-internal sealed class RefreshTokens(Database database, TimeProvider time, IOptions<AuthOptions> options)
+internal sealed class RefreshTokens(
+    Database database,
+    SignIns signIns,
+    IAuditTrail audit,
+    AuthMetrics metrics,
+    TimeProvider time,
+    IOptions<AuthOptions> options
+)
 {
     public const string ReuseReason = "refresh.reuse_detected";
-    private static readonly byte[] _successorInfo = Encoding.ASCII.GetBytes("codelab refresh successor v1");
+    private const string Revoked = "token.revoked";
 
-    /// <summary>Begins a sign-in; its id goes into access tokens as <c>sid</c>.</summary>
-    public async Task<(string SignInId, string Token)> StartAsync(
-        UserSnapshot user,
-        string clientId,
-        string scope,
-        CancellationToken cancellationToken
-    )
-    {
-        var id = Guid.CreateVersion7(time.GetUtcNow()).ToString();
-        var token = NewToken();
-        var now = time.Milliseconds();
-        var ends = now + Days(options.Value.SignInDays);
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await connection.ExecuteAsync(
-            "INSERT INTO auth_sign_ins (id, user_id, client_id, scope, security_stamp, created_at, last_used_at, expires_at) "
-                + "VALUES (@id, @user, @client, @scope, @stamp, @now, @now, @ends)",
-            transaction,
-            [
-                ("@id", id),
-                ("@user", user.Id),
-                ("@client", clientId),
-                ("@scope", scope),
-                ("@stamp", user.SecurityStamp),
-                ("@now", now),
-                ("@ends", ends),
-            ],
-            cancellationToken
-        );
-        await InsertAsync(connection, transaction, token, id, ends, cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        return (id, token);
-    }
+    private const string Find = """
+        SELECT t.expires_at, t.used_at, t.successor, s.id, s.client_id, s.scope, s.expires_at, s.revoked_at, s.security_stamp,
+            u.id, u.user_name, u.security_stamp, u.roles, u.disabled_at
+        FROM auth_refresh_tokens t
+        JOIN auth_sign_ins s ON s.id = t.sign_in_id
+        JOIN auth_users u ON u.id = s.user_id
+        WHERE t.hash = $1
+        """;
+
+    private static readonly byte[] _successorInfo = Encoding.ASCII.GetBytes("codelab refresh successor v1");
 
     /// <summary>Uses a refresh token.</summary>
     /// <param name="token">The token as the client sent it.</param>
     /// <param name="clientId">The client that sent it.</param>
     /// <param name="asked">Scopes asked for; null for those of the sign-in.</param>
     /// <param name="mayRotate">Asked before a rotation, with the id of the sign-in.</param>
+    /// <param name="origin">Where the request came from.</param>
     /// <param name="cancellationToken">Stops before the write, never in the middle of it.</param>
     public async Task<RefreshOutcome> UseAsync(
         string token,
         string clientId,
         IReadOnlyList<string>? asked,
         Func<string, ValueTask<RateDecision>> mayRotate,
+        RequestOrigin origin,
         CancellationToken cancellationToken
     )
     {
         var hash = Hash(token);
-        await using var connection = await database.OpenAsync(cancellationToken);
-        var row = await FindAsync(connection, hash, cancellationToken);
+        var row = await FindAsync(hash, cancellationToken);
         if (row is null || row.ClientId != clientId)
             return new RefreshOutcome.Refused("Invalid or expired refresh token");
         if (Fault(row) is { } fault)
@@ -104,103 +91,173 @@ internal sealed class RefreshTokens(Database database, TimeProvider time, IOptio
             if (await mayRotate(row.SignInId) is { Allowed: false } limit)
                 return new RefreshOutcome.Limited(limit.RetryAfter);
             // Not cancelled once begun: the client may be gone, but what is written is what the next try replays.
-            if (await RotateAsync(connection, hash, token, row, CancellationToken.None) is { } successor)
+            if (await RotateAsync(hash, token, row, origin) is { } successor)
                 return new RefreshOutcome.Granted(row.SignInId, row.User!, row.Scope, successor, Replayed: false);
             // Somebody else rotated between our look and our write.
-            row = await FindAsync(connection, hash, cancellationToken);
+            row = await FindAsync(hash, cancellationToken);
             if (row is null || Fault(row) is not null || row.UsedAt is null)
                 return new RefreshOutcome.Refused("Refresh token has been revoked");
         }
         var age = time.Milliseconds() - row.UsedAt.Value;
         if (age <= options.Value.RefreshReplaySeconds * 1000L && row.Successor is { } sealedSuccessor)
+        {
+            metrics.Rotated("replayed");
+            await audit.AppendAsync(Event("refresh.replayed_in_grace", row, origin), cancellationToken);
             return new RefreshOutcome.Granted(row.SignInId, row.User!, row.Scope, Open(sealedSuccessor, token, hash), Replayed: true);
-        await RevokeAsync(connection, row.SignInId, ReuseReason, CancellationToken.None);
-        return new RefreshOutcome.Refused("Refresh token has been revoked (reuse detected)", (row.SignInId, row.User!.Id));
+        }
+        metrics.Rotated("reused");
+        var reuse = Event(ReuseReason, row, origin) with { Outcome = "denied" };
+        await database.TransactAsync(
+            (connection, transaction) => signIns.EndAsync(connection, transaction, row.SignInId, reuse),
+            CancellationToken.None
+        );
+        return new RefreshOutcome.Refused("Refresh token has been revoked (reuse detected)", (row.SignInId, row.UserId));
     }
 
-    /// <summary>Ends the sign-in a refresh token belongs to (RFC 7009); null when there is none of this client.</summary>
-    public async Task<(string SignInId, string UserId)?> RevokeAsync(string token, string clientId, CancellationToken cancellationToken)
+    /// <summary>Ends the sign-in a refresh token belongs to (RFC 7009); null when there is none of this client, or it had ended.</summary>
+    public async Task<(string SignInId, string UserId)?> RevokeAsync(
+        string token,
+        string clientId,
+        RequestOrigin origin,
+        CancellationToken cancellationToken
+    )
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        var row = await FindAsync(connection, Hash(token), cancellationToken);
-        if (row is null || row.ClientId != clientId)
-            return null;
-        await RevokeAsync(connection, row.SignInId, "token.revoked", cancellationToken);
-        return (row.SignInId, row.UserId);
+        var row = await FindAsync(Hash(token), cancellationToken);
+        return row is null || row.ClientId != clientId
+            ? null
+            : await RevokeSignInAsync(row.SignInId, row.UserId, clientId, origin, cancellationToken);
     }
 
     /// <summary>Ends one sign-in; null when it had ended before.</summary>
-    public async Task<(string SignInId, string UserId)?> RevokeSignInAsync(string signInId, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        var user = await connection.ScalarAsync(
-            "SELECT user_id FROM auth_sign_ins WHERE id = @id",
-            null,
-            [("@id", signInId)],
-            cancellationToken
-        );
-        return user is string userId && await RevokeAsync(connection, signInId, "token.revoked", cancellationToken) == 1
-            ? (signInId, userId)
-            : null;
-    }
-
-    /// <summary>Ends one sign-in.</summary>
-    private Task<int> RevokeAsync(DbConnection connection, string signInId, string reason, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(
-            "UPDATE auth_sign_ins SET revoked_at = @now, revoked_reason = @reason WHERE id = @id AND revoked_at IS NULL",
-            null,
-            [("@now", time.Milliseconds()), ("@reason", reason), ("@id", signInId)],
-            cancellationToken
-        );
-
-    /// <summary>Writes the successor if the token is still the live one; null when it is not.</summary>
-    private async Task<string?> RotateAsync(
-        DbConnection connection,
-        byte[] hash,
-        string token,
-        Row row,
+    public async Task<(string SignInId, string UserId)?> RevokeSignInAsync(
+        string signInId,
+        string userId,
+        string clientId,
+        RequestOrigin origin,
         CancellationToken cancellationToken
     )
     {
+        var entry = new AuditEvent(Revoked)
+        {
+            Actor = userId,
+            ClientId = clientId,
+            Ip = origin.Ip,
+            UserAgent = origin.UserAgent,
+        };
+        var ended = await database.TransactAsync(
+            (connection, transaction) => signIns.EndAsync(connection, transaction, signInId, entry),
+            cancellationToken
+        );
+        return ended ? (signInId, userId) : null;
+    }
+
+    /// <summary>What a living, unspent refresh token stands for (RFC 7662); null for every other.</summary>
+    public async Task<RefreshTokenState?> InspectAsync(string token, CancellationToken cancellationToken)
+    {
+        var row = await FindAsync(Hash(token), cancellationToken);
+        return row is null || Fault(row) is not null || row.UsedAt is not null
+            ? null
+            : new(row.SignInId, row.UserId, row.User!.UserName, row.ClientId, row.Scope, row.ExpiresAt);
+    }
+
+    public static string NewToken() => "clr_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
+
+    public static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+
+    /// <summary>End of a new refresh token: it slides, but not past the end of its sign-in.</summary>
+    public static long Expiry(AuthOptions options, long now, long signInEnds) =>
+        Math.Min(now + (long)TimeSpan.FromDays(options.RefreshTokenDays).TotalMilliseconds, signInEnds);
+
+    /// <summary>Writes the successor if the token is still the live one; null when it is not.</summary>
+    private async Task<string?> RotateAsync(byte[] hash, string token, Row row, RequestOrigin origin)
+    {
         var successor = NewToken();
-        var now = time.Milliseconds();
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var rotated = await connection.ExecuteAsync(
-            "UPDATE auth_refresh_tokens SET used_at = @now, successor = @successor WHERE hash = @hash AND used_at IS NULL "
-                + "AND EXISTS (SELECT 1 FROM auth_sign_ins WHERE id = @id AND revoked_at IS NULL)",
-            transaction,
-            [("@now", now), ("@successor", Seal(successor, token, hash)), ("@hash", hash), ("@id", row.SignInId)],
-            cancellationToken
+        var rotation = new Rotation(
+            hash,
+            Seal(successor, token, hash),
+            Hash(successor),
+            row.SignInId,
+            time.Milliseconds(),
+            row.SignInExpiresAt,
+            origin
         );
-        if (rotated != 1)
+        var entry = Event("refresh.rotated", row, origin);
+        var rotated = await database.TransactAsync(
+            async (connection, transaction) =>
+            {
+                var written = connection is NpgsqlConnection postgres
+                    ? await WriteAsync(postgres, (NpgsqlTransaction)transaction!, rotation)
+                    : await WriteAsync(connection, rotation);
+                if (written)
+                    await audit.AppendAsync(connection, transaction, entry);
+                return written;
+            },
+            CancellationToken.None
+        );
+        if (!rotated)
             return null;
-        await InsertAsync(connection, transaction, successor, row.SignInId, row.SignInExpiresAt, cancellationToken);
-        await connection.ExecuteAsync(
-            "UPDATE auth_sign_ins SET last_used_at = @now WHERE id = @id",
-            transaction,
-            [("@now", now), ("@id", row.SignInId)],
-            cancellationToken
-        );
-        await transaction.CommitAsync(cancellationToken);
+        metrics.Rotated("rotated");
         return successor;
     }
 
-    private async Task InsertAsync(
-        DbConnection connection,
-        DbTransaction transaction,
-        string token,
-        string signInId,
-        long signInEnds,
-        CancellationToken cancellationToken
-    )
+    private async Task<bool> WriteAsync(DbConnection connection, Rotation rotation)
     {
-        var expires = Math.Min(time.Milliseconds() + Days(options.Value.RefreshTokenDays), signInEnds);
+        var spent = await connection.ExecuteAsync(
+            "UPDATE auth_refresh_tokens SET used_at = @now, successor = @successor WHERE hash = @hash AND used_at IS NULL "
+                + "AND EXISTS (SELECT 1 FROM auth_sign_ins WHERE id = @id AND revoked_at IS NULL)",
+            null,
+            [("@now", rotation.Now), ("@successor", rotation.Sealed), ("@hash", rotation.Hash), ("@id", rotation.SignInId)],
+            CancellationToken.None
+        );
+        if (spent != 1)
+            return false;
         await connection.ExecuteAsync(
             "INSERT INTO auth_refresh_tokens (hash, sign_in_id, expires_at) VALUES (@hash, @id, @expires)",
-            transaction,
-            [("@hash", Hash(token)), ("@id", signInId), ("@expires", expires)],
-            cancellationToken
+            null,
+            [("@hash", rotation.Next), ("@id", rotation.SignInId), ("@expires", Expiry(options.Value, rotation.Now, rotation.SignInEnds))],
+            CancellationToken.None
         );
+        await connection.ExecuteAsync(
+            "UPDATE auth_sign_ins SET last_used_at = @now, ip = @ip WHERE id = @id",
+            null,
+            [("@now", rotation.Now), ("@ip", Sql.Text(rotation.Origin.Ip)), ("@id", rotation.SignInId)],
+            CancellationToken.None
+        );
+        return true;
+    }
+
+    /// <summary>The same in one round trip.</summary>
+    private async Task<bool> WriteAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Rotation rotation)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            WITH spent AS (
+                UPDATE auth_refresh_tokens SET used_at = $1, successor = $2 WHERE hash = $3 AND used_at IS NULL
+                    AND EXISTS (SELECT 1 FROM auth_sign_ins WHERE id = $4 AND revoked_at IS NULL)
+                RETURNING sign_in_id
+            ), next AS (
+                INSERT INTO auth_refresh_tokens (hash, sign_in_id, expires_at) SELECT $5, sign_in_id, $6 FROM spent
+            ), used AS (
+                UPDATE auth_sign_ins SET last_used_at = $1, ip = NULLIF($7, '') WHERE id IN (SELECT sign_in_id FROM spent)
+            )
+            SELECT COUNT(*) FROM spent
+            """,
+            connection,
+            transaction
+        );
+        object[] values =
+        [
+            rotation.Now,
+            rotation.Sealed,
+            rotation.Hash,
+            rotation.SignInId,
+            rotation.Next,
+            Expiry(options.Value, rotation.Now, rotation.SignInEnds),
+            rotation.Origin.Ip ?? "",
+        ];
+        foreach (var value in values)
+            command.Parameters.Add(new NpgsqlParameter { Value = value });
+        return (long)(await command.ExecuteScalarAsync(CancellationToken.None))! == 1;
     }
 
     private string? Fault(Row row)
@@ -214,23 +271,11 @@ internal sealed class RefreshTokens(Database database, TimeProvider time, IOptio
         return row.User is null ? "Refresh token has been revoked" : null;
     }
 
-    private static async Task<Row?> FindAsync(DbConnection connection, byte[] hash, CancellationToken cancellationToken)
+    private ValueTask<Row?> FindAsync(byte[] hash, CancellationToken cancellationToken) =>
+        database.FirstAsync(Find, [hash], ToRow, cancellationToken);
+
+    private static Row ToRow(DbDataReader reader)
     {
-        await using var command = connection.Command(
-            """
-            SELECT t.expires_at, t.used_at, t.successor, s.id, s.client_id, s.scope, s.expires_at, s.revoked_at, s.security_stamp,
-                u.id, u.user_name, u.security_stamp, u.roles, u.disabled_at
-            FROM auth_refresh_tokens t
-            JOIN auth_sign_ins s ON s.id = t.sign_in_id
-            JOIN auth_users u ON u.id = s.user_id
-            WHERE t.hash = @hash
-            """,
-            null,
-            ("@hash", hash)
-        );
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
-            return null;
         var stamp = reader.GetString(11);
         var usable = reader.IsDBNull(13) && reader.GetString(8) == stamp;
         return new()
@@ -248,11 +293,16 @@ internal sealed class RefreshTokens(Database database, TimeProvider time, IOptio
         };
     }
 
-    private static long Days(int days) => (long)TimeSpan.FromDays(days).TotalMilliseconds;
-
-    private static string NewToken() => "clr_" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-
-    private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
+    private static AuditEvent Event(string type, Row row, RequestOrigin origin) =>
+        new(type)
+        {
+            Actor = row.UserId,
+            Subject = row.SignInId,
+            Session = row.SignInId,
+            ClientId = row.ClientId,
+            Ip = origin.Ip,
+            UserAgent = origin.UserAgent,
+        };
 
     private static byte[] Seal(string successor, string token, byte[] hash)
     {
@@ -276,6 +326,16 @@ internal sealed class RefreshTokens(Database database, TimeProvider time, IOptio
     private static byte[] SuccessorKey(string token) =>
         HKDF.DeriveKey(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(token), 32, salt: null, info: _successorInfo);
 
+    private sealed record Rotation(
+        byte[] Hash,
+        byte[] Sealed,
+        byte[] Next,
+        string SignInId,
+        long Now,
+        long SignInEnds,
+        RequestOrigin Origin
+    );
+
     private sealed record Row
     {
         public required long ExpiresAt { get; init; }
@@ -290,3 +350,6 @@ internal sealed class RefreshTokens(Database database, TimeProvider time, IOptio
         public required UserSnapshot? User { get; init; }
     }
 }
+
+/// <summary>A living refresh token.</summary>
+internal sealed record RefreshTokenState(string SignInId, string UserId, string UserName, string ClientId, string Scope, long ExpiresAt);

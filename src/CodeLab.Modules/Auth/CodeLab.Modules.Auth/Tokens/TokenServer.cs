@@ -1,5 +1,7 @@
 using System.Security.Claims;
 using CodeLab.Modules.Auth.Clients;
+using CodeLab.Modules.Auth.Grants.AuthorizationCode;
+using CodeLab.Modules.Auth.Grants.DeviceCode;
 using CodeLab.Modules.Auth.Keys;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Http;
@@ -7,18 +9,22 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 using static OpenIddict.Server.OpenIddictServerEvents;
 using static OpenIddict.Server.OpenIddictServerHandlers;
 
 namespace CodeLab.Modules.Auth.Tokens;
 
 /// <summary>
-/// The OpenIddict server. It reads and checks requests, authenticates clients and answers discovery; tokens, rotation and answers are
-/// ours, because its rotation is not atomic and its answers differ from the published ones.
+/// The OpenIddict server. It reads and checks authorization, introspection and revocation requests, authenticates their clients and answers
+/// discovery. Tokens, codes and answers are ours, because its rotation and redemption are not atomic and its answers differ from the
+/// published ones (ADR 0007).
 /// </summary>
 internal static class TokenServer
 {
     public const string TokenPath = "/oauth/token";
+    public const string AuthorizationPath = "oauth/authorize";
+    public const string IntrospectionPath = "oauth/introspect";
 
     /// <summary>Paths that OpenIddict answers. On all others it is not even asked, so that they do not pay for it.</summary>
     public static bool Answers(HttpContext context) =>
@@ -40,46 +46,65 @@ internal static class TokenServer
             })
             .AddServer(server =>
             {
-                server.SetTokenEndpointUris("oauth/token").SetRevocationEndpointUris("oauth/revoke");
+                server.SetTokenEndpointUris(TokenPath[1..]).SetRevocationEndpointUris("oauth/revoke");
+                server.SetAuthorizationEndpointUris(AuthorizationPath).SetIntrospectionEndpointUris(IntrospectionPath);
                 server.SetJsonWebKeySetEndpointUris(JwksEndpoint.Path[1..]);
                 server.AllowPasswordFlow().AllowRefreshTokenFlow().AllowClientCredentialsFlow();
-                server.RegisterScopes("api:read", "api:write", "api:admin", "llm:invoke", OpenIddictConstants.Scopes.OfflineAccess);
+                server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange();
+                server.RegisterScopes(ClientRegistry.AllScopes);
                 server.DisableAccessTokenEncryption();
-                // Sign-ins and refresh tokens have tables of our own (RefreshTokens).
+                // Sign-ins, codes and refresh tokens have tables of our own.
                 server.DisableTokenStorage().DisableAuthorizationStorage();
                 server.DisableScopeValidation();
-                // TokenRequestGate has the finer rule: HTTPS, loopback, or behind a listed proxy.
+                // TokenEndpoint has the finer rule: HTTPS, loopback, or behind a listed proxy.
                 server.UseAspNetCore().DisableTransportSecurityRequirement();
+                server.Configure(o =>
+                {
+                    o.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
+                    // A code in a fragment or a posted form would need rules of their own and is asked for by nobody.
+                    o.ResponseModes.Remove(ResponseModes.Fragment);
+                    o.ResponseModes.Remove(ResponseModes.FormPost);
+                });
 
-                // Scopes are judged by the grant, with the client at hand.
-                server.RemoveEventHandler(Exchange.ValidateScopePermissions.Descriptor);
+                // Scopes are judged by our own answers, with the client at hand.
+                server.RemoveEventHandler(Authentication.ValidateScopePermissions.Descriptor);
                 server.RemoveEventHandler(Revocation.RevokeToken.Descriptor);
+                server.RemoveEventHandler(Introspection.ValidateTokenType.Descriptor);
+                server.RemoveEventHandler(Introspection.ValidateAuthorizedParty.Descriptor);
                 server.AddEventHandler<ValidateTokenContext>(h =>
                     h.UseSingletonHandler<AcceptOpaqueToken>().SetOrder(int.MinValue + 50_000)
                 );
-                server.AddEventHandler<ValidateTokenRequestContext>(h =>
-                    h.UseSingletonHandler<IgnoreSecretOfPublicClient>().SetOrder(int.MinValue + 50_000)
+                server.AddEventHandler<ExtractAuthorizationRequestContext>(h =>
+                    h.UseSingletonHandler<IgnoreHint>().SetOrder(int.MaxValue - 50_000)
                 );
-                server.AddEventHandler<HandleTokenRequestContext>(h => h.UseScopedHandler<AnswerGrant>().SetOrder(int.MaxValue - 50_000));
-                server.AddEventHandler<GenerateTokenContext>(h =>
-                    h.UseSingletonHandler<AttachIssuedToken>().SetOrder(int.MinValue + 50_000)
+                server.AddEventHandler<HandleAuthorizationRequestContext>(h =>
+                    h.UseScopedHandler<AnswerAuthorization>().SetOrder(int.MaxValue - 50_000)
                 );
-                server.AddEventHandler<ApplyTokenResponseContext>(h => h.UseSingletonHandler<WriteTokenResponse>().SetOrder(0));
+                server.AddEventHandler<ApplyAuthorizationResponseContext>(h =>
+                    h.UseScopedHandler<WriteAuthorizationRefusal>().SetOrder(int.MinValue + 50_000)
+                );
                 server.AddEventHandler<HandleRevocationRequestContext>(h =>
-                    h.UseScopedHandler<AnswerRevocation>().SetOrder(int.MaxValue - 50_000)
+                    h.UseScopedHandler<AnswerRevocation>().SetOrder(int.MinValue + 50_000)
+                );
+                server.AddEventHandler<HandleIntrospectionRequestContext>(h =>
+                    h.UseScopedHandler<AnswerIntrospection>().SetOrder(int.MinValue + 50_000)
+                );
+                server.AddEventHandler<ApplyConfigurationResponseContext>(h =>
+                    h.UseSingletonHandler<CompleteDiscovery>().SetOrder(int.MinValue + 50_000)
                 );
             });
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>, ServerKeys>();
     }
 
-    /// <summary>Gives OpenIddict the stored keys. Runs at the first request to it, which is after start-up has loaded them.</summary>
+    /// <summary>
+    /// Gives OpenIddict the stored keys, without which it does not start. Runs at the first request to it, which is after start-up has
+    /// loaded them; nothing is signed or published by it, so a later rotation does not concern it.
+    /// </summary>
     private sealed class ServerKeys(KeyRing keys, IOptions<AuthOptions> options) : IConfigureOptions<OpenIddictServerOptions>
     {
         public void Configure(OpenIddictServerOptions server)
         {
             server.Issuer = new Uri(options.Value.Issuer);
-            server.AccessTokenLifetime = TimeSpan.FromSeconds(options.Value.AccessTokenSeconds);
-            server.RefreshTokenLifetime = TimeSpan.FromDays(options.Value.RefreshTokenDays);
             server.EncryptionCredentials.Add(keys.Encrypter);
             foreach (var key in keys.Published)
                 server.SigningCredentials.Add(key.Credentials);
@@ -88,49 +113,97 @@ internal static class TokenServer
 }
 
 /// <summary>
-/// Lets our opaque tokens pass OpenIddict's parser, which knows its own formats only. Whether a token is good is decided where it is used,
-/// in one write (<see cref="RefreshTokens"/>).
+/// Lets tokens pass OpenIddict's parser, which knows its own formats only. Whether a token is good is decided where it is used, by the
+/// store (<see cref="RefreshTokens"/>, <see cref="AccessTokens"/>).
 /// </summary>
 internal sealed class AcceptOpaqueToken : IOpenIddictServerHandler<ValidateTokenContext>
 {
     public ValueTask HandleAsync(ValidateTokenContext context)
     {
-        if (!context.ValidTokenTypes.Contains(OpenIddictConstants.TokenTypeIdentifiers.RefreshToken))
+        if (!context.ValidTokenTypes.Contains(TokenTypeIdentifiers.RefreshToken))
             return default;
         var principal = new ClaimsPrincipal(new ClaimsIdentity("opaque"));
-        principal.SetTokenType(OpenIddictConstants.TokenTypeIdentifiers.RefreshToken);
+        principal.SetTokenType(TokenTypeIdentifiers.RefreshToken);
         if (context.Request?.ClientId is { Length: > 0 } client)
             principal.SetPresenters(client);
-        principal.SetScopes(context.Request?.GetScopes() ?? []);
         context.Principal = principal;
         return default;
     }
 }
 
-/// <summary>Released clients may send a secret although they are public: it proves nothing and is not looked at (protocol.md §2.1).</summary>
-internal sealed class IgnoreSecretOfPublicClient(ClientRegistry clients) : IOpenIddictServerHandler<ValidateTokenRequestContext>
+/// <summary>
+/// Takes <c>id_token_hint</c> out: whose session it is the cookie says, and OpenIddict would check the hint against keys it was given at
+/// start.
+/// </summary>
+internal sealed class IgnoreHint : IOpenIddictServerHandler<ExtractAuthorizationRequestContext>
 {
-    public ValueTask HandleAsync(ValidateTokenRequestContext context)
+    public ValueTask HandleAsync(ExtractAuthorizationRequestContext context)
     {
-        if (clients.Find(context.Request.ClientId) is { SecretHash: null })
-            context.Request.ClientSecret = null;
+        if (context.Request is not null)
+            context.Request.IdTokenHint = null;
         return default;
     }
 }
 
-/// <summary>Puts the tokens that the grant made where OpenIddict would make its own.</summary>
-internal sealed class AttachIssuedToken : IOpenIddictServerHandler<GenerateTokenContext>
+/// <summary>Makes the discovery document complete and exact (RFC 8414, OpenID Connect Discovery §3).</summary>
+internal sealed class CompleteDiscovery(IOptions<AuthOptions> options) : IOpenIddictServerHandler<ApplyConfigurationResponseContext>
 {
-    public ValueTask HandleAsync(GenerateTokenContext context)
+    public ValueTask HandleAsync(ApplyConfigurationResponseContext context)
     {
-        if (context.Transaction.GetHttpRequest()?.HttpContext.Features.Get<IssuedTokens>() is not { } issued)
+        var http = context.Transaction.GetHttpRequest()?.HttpContext;
+        var response = context.Response;
+        if (http is null || response.Error is not null)
             return default;
-        context.Token = context.TokenType switch
-        {
-            OpenIddictConstants.TokenTypeIdentifiers.AccessToken => issued.AccessToken,
-            OpenIddictConstants.TokenTypeIdentifiers.RefreshToken => issued.RefreshToken,
-            _ => context.Token,
-        };
+        var address = $"{http.Request.Scheme}://{http.Request.Host}{http.Request.PathBase}";
+        // As it stands in tokens, which clients compare with this: without the slash that Uri adds.
+        response[Metadata.Issuer] = options.Value.Issuer;
+        response[Metadata.DeviceAuthorizationEndpoint] = address + DeviceAuthorizationEndpoint.Path;
+        response[Metadata.UserInfoEndpoint] = address + UserInfoEndpoint.Path;
+        List<string> grants =
+        [
+            GrantTypes.AuthorizationCode,
+            GrantTypes.RefreshToken,
+            GrantTypes.ClientCredentials,
+            ClientRegistry.DeviceGrant,
+        ];
+        if (options.Value.PasswordGrant)
+            grants.Add(GrantTypes.Password);
+        response[Metadata.GrantTypesSupported] = new([.. grants]);
+        response[Metadata.ScopesSupported] = new([.. ClientRegistry.AllScopes]);
+        response[Metadata.ClaimsSupported] = new([
+            "sub",
+            "iss",
+            "aud",
+            "exp",
+            "iat",
+            "auth_time",
+            "nonce",
+            "amr",
+            "azp",
+            "sid",
+            "at_hash",
+            "name",
+            "preferred_username",
+            "email",
+        ]);
+        response[Metadata.TokenEndpointAuthMethodsSupported] = new([
+            ClientAuthenticationMethods.ClientSecretBasic,
+            ClientAuthenticationMethods.ClientSecretPost,
+            ClientAuthenticationMethods.None,
+        ]);
+        string[] confidential = [ClientAuthenticationMethods.ClientSecretBasic, ClientAuthenticationMethods.ClientSecretPost];
+        response[Metadata.IntrospectionEndpointAuthMethodsSupported] = new([.. confidential]);
+        response[Metadata.RevocationEndpointAuthMethodsSupported] = new([.. confidential, ClientAuthenticationMethods.None]);
+        response[Metadata.PromptValuesSupported] = new([
+            PromptValues.None,
+            PromptValues.Login,
+            PromptValues.Consent,
+            PromptValues.SelectAccount,
+        ]);
+        response[Metadata.AuthorizationResponseIssParameterSupported] = true;
+        response[Metadata.ClaimsParameterSupported] = false;
+        response[Metadata.RequestParameterSupported] = false;
+        response[Metadata.RequestUriParameterSupported] = false;
         return default;
     }
 }

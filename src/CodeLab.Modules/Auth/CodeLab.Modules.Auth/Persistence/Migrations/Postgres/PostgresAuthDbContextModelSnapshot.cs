@@ -508,6 +508,11 @@ namespace CodeLab.Modules.Auth.Persistence.Migrations.Postgres
                         .HasColumnType("bytea")
                         .HasColumnName("hash");
 
+                    b.Property<string>("BrowserSignInId")
+                        .HasMaxLength(36)
+                        .HasColumnType("character varying(36)")
+                        .HasColumnName("browser_sign_in_id");
+
                     b.Property<string>("ClientId")
                         .IsRequired()
                         .HasMaxLength(255)

@@ -501,6 +501,11 @@ namespace CodeLab.Modules.Auth.Persistence.Migrations.Sqlite
                         .HasColumnType("BLOB")
                         .HasColumnName("hash");
 
+                    b.Property<string>("BrowserSignInId")
+                        .HasMaxLength(36)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("browser_sign_in_id");
+
                     b.Property<string>("ClientId")
                         .IsRequired()
                         .HasMaxLength(255)
