@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 using CodeLab.Protocol.Frames;
 using CodeLab.Protocol.Hub;
@@ -37,6 +38,7 @@ namespace CodeLab.Protocol;
 [JsonSerializable(typeof(SessionList))]
 [JsonSerializable(typeof(SessionDeleted))]
 [JsonSerializable(typeof(SessionHistory))]
+[JsonSerializable(typeof(HistoryCleared))]
 [JsonSerializable(typeof(PendingApprovalList))]
 [JsonSerializable(typeof(HitlDecisionBody))]
 [JsonSerializable(typeof(HitlDecisionAnswer))]
@@ -45,11 +47,20 @@ namespace CodeLab.Protocol;
 [JsonSerializable(typeof(CurrentAgentInfo))]
 [JsonSerializable(typeof(SwitchAgentBody))]
 [JsonSerializable(typeof(AgentSwitchAnswer))]
+[JsonSerializable(typeof(SessionShareList))]
+[JsonSerializable(typeof(ShareSessionBody))]
+[JsonSerializable(typeof(ShareRemoved))]
+[JsonSerializable(typeof(SessionMetrics))]
+[JsonSerializable(typeof(SessionMetricsList))]
+[JsonSerializable(typeof(MetricsReport))]
+[JsonSerializable(typeof(AuditLog))]
+[JsonSerializable(typeof(EventStats))]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(HealthBody))]
 [JsonSerializable(typeof(TokenAnswer))]
 [JsonSerializable(typeof(TokenError))]
 [JsonSerializable(typeof(ModelList))]
 [JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 public sealed partial class ProtocolJson : JsonSerializerContext;

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Rest;
@@ -27,22 +30,38 @@ public static class ProblemResults
         ArgumentNullException.ThrowIfNull(error);
         context.Response.StatusCode = error.Status;
         if (error.RetryAfterSeconds is { } seconds)
-            context.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         var body = new ErrorBody
         {
             Error = error.Code,
             ErrorCode = error.Code,
             Message = error.Message,
             Detail = error.Message,
-            Details = error.Details is null
-                ? null
-                : System.Text.Json.JsonSerializer.SerializeToElement(
-                    new Dictionary<string, string>(error.Details),
-                    ProtocolJson.Default.DictionaryStringString
-                ),
+            Details = error.Details is null ? null : DetailsOf(error),
             RetryAfter = error.RetryAfterSeconds,
+            Limit = Detail(error, "limit") is { } limit && int.TryParse(limit, CultureInfo.InvariantCulture, out var most) ? most : null,
+            Window = Detail(error, "window"),
             CorrelationId = correlationId ?? context.TraceIdentifier,
         };
         return context.Response.WriteAsJsonAsync(body, ProtocolJson.Default.ErrorBody, cancellationToken: context.RequestAborted);
+    }
+
+    // What a limit allows stands in the body itself (protocol.md §3.5).
+    private static string? Detail(Error error, string name) =>
+        error.Status == StatusCodes.Status429TooManyRequests ? error.Details?.GetValueOrDefault(name) : null;
+
+    /// <summary>The facts; those of a validation also as the published list <c>errors</c> (protocol.md §3.1).</summary>
+    private static JsonElement DetailsOf(Error error)
+    {
+        var details = new JsonObject();
+        foreach (var (name, text) in error.Details!)
+            details[name] = text;
+        if (error.Status == StatusCodes.Status422UnprocessableEntity)
+        {
+            details["errors"] = new JsonArray([
+                .. error.Details.Select(d => (JsonNode)new JsonObject { ["field"] = d.Key, ["message"] = d.Value }),
+            ]);
+        }
+        return JsonSerializer.SerializeToElement(details, ProtocolJson.Default.JsonObject);
     }
 }

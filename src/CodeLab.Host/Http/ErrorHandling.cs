@@ -24,7 +24,7 @@ internal sealed partial class ErrorHandling(RequestDelegate next, ILogger<ErrorH
         }
         catch (Exception exception)
         {
-            var error = ErrorOf(exception);
+            var error = ErrorOf(exception, context.Request.Path);
             if (error.Status >= 500)
                 RequestFailed(exception, context.Request.Method, context.GetEndpoint()?.DisplayName, context.TraceIdentifier);
             if (context.Response.HasStarted)
@@ -38,10 +38,14 @@ internal sealed partial class ErrorHandling(RequestDelegate next, ILogger<ErrorH
         }
     }
 
-    private static Error ErrorOf(Exception exception) =>
+    private static Error ErrorOf(Exception exception, PathString path) =>
         exception switch
         {
-            ValidationException invalid => new("INVALID_REQUEST", "The request is not valid. The details name the fields.", 400)
+            ValidationException invalid => new(
+                "INVALID_REQUEST",
+                "The request is not valid. The details name the fields.",
+                RequestPaths.IsPublished(path) ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status400BadRequest
+            )
             {
                 Details = invalid
                     .Errors.GroupBy(e => FieldName(e.PropertyName), StringComparer.Ordinal)
@@ -66,6 +70,12 @@ internal static class RequestPaths
     public static bool IsApi(PathString path) =>
         path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
         || path.StartsWithSegments("/hubs", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Routes whose shapes were published before us (protocol.md §3): what does not validate is 422 there.</summary>
+    public static bool IsPublished(PathString path) =>
+        path.StartsWithSegments("/api/v1/sessions", StringComparison.OrdinalIgnoreCase)
+        || path.StartsWithSegments("/api/v1/agents", StringComparison.OrdinalIgnoreCase)
+        || path.StartsWithSegments("/api/v1/events", StringComparison.OrdinalIgnoreCase);
 }
 
 /// <summary>Gives answers that are only a status the published error body.</summary>

@@ -68,6 +68,34 @@ public sealed record CurrentAgentInfo
 
     /// <summary>The same under the other published name.</summary>
     public required IReadOnlyList<AgentSwitchInfo> SwitchHistory { get; init; }
+
+    /// <summary>The same once more, nested as older servers sent it.</summary>
+    public required AgentContextInfo Context { get; init; }
+}
+
+/// <summary>Agent of a session in the nested form.</summary>
+public sealed record AgentContextInfo
+{
+    /// <summary>Id of the session: there is one context a session.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Id of the session.</summary>
+    public required string SessionId { get; init; }
+
+    /// <summary>The agent that answers next.</summary>
+    public required string CurrentAgent { get; init; }
+
+    /// <summary>Switches so far.</summary>
+    public int SwitchCount { get; init; }
+
+    /// <summary>Switches in order.</summary>
+    public required IReadOnlyList<AgentSwitchInfo> SwitchHistory { get; init; }
+
+    /// <summary>When the last switch was, UTC; absent before the first.</summary>
+    public DateTimeOffset? LastSwitchAt { get; init; }
+
+    /// <summary>When the session was created, UTC.</summary>
+    public DateTimeOffset CreatedAt { get; init; }
 }
 
 /// <summary>Display data of an agent.</summary>
@@ -97,6 +125,9 @@ public sealed record SwitchAgentBody
 
     /// <summary>Why.</summary>
     public string? Reason { get; init; }
+
+    /// <summary>Taken for compatibility; a person's switch has no confidence.</summary>
+    public string? Confidence { get; init; }
 }
 
 /// <summary>Answer to a switch, under both pairs of names.</summary>

@@ -23,6 +23,12 @@ public sealed record ErrorBody
     /// <summary>Seconds to wait; only with a limit.</summary>
     public int? RetryAfter { get; init; }
 
+    /// <summary>What was allowed; only with a limit.</summary>
+    public int? Limit { get; init; }
+
+    /// <summary>In which time; only with a limit.</summary>
+    public string? Window { get; init; }
+
     /// <summary>Id to name when asking for help.</summary>
     public string? CorrelationId { get; init; }
 }

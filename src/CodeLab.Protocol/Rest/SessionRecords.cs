@@ -40,6 +40,18 @@ public sealed record SessionInfo
 
     /// <summary>What the session is doing, as in the <c>agent_status</c> frame.</summary>
     public string? Status { get; init; }
+
+    /// <summary>The user it belongs to; only in sessions of somebody else.</summary>
+    public string? OwnerId { get; init; }
+
+    /// <summary>What the caller is in it: <c>viewer</c>, <c>lead</c>, <c>driver</c> or <c>owner</c>; only in sessions of somebody else.</summary>
+    public string? Role { get; init; }
+
+    /// <summary>Seconds from the creation to the last activity; only nested in <c>GET /api/v1/sessions/{id}</c>.</summary>
+    public double? DurationSeconds { get; init; }
+
+    /// <summary>Messages; only nested in <c>GET /api/v1/sessions/{id}?include_messages=true</c>.</summary>
+    public IReadOnlyList<HistoryMessage>? Messages { get; init; }
 }
 
 /// <summary>Body of <c>GET /api/v1/sessions/{id}</c>: the session flat, and once more under <c>session</c>.</summary>
@@ -81,10 +93,17 @@ public sealed record SessionDetail
     /// <inheritdoc cref="SessionInfo.Status"/>
     public string? Status { get; init; }
 
+    /// <inheritdoc cref="SessionInfo.OwnerId"/>
+    public string? OwnerId { get; init; }
+
+    /// <inheritdoc cref="SessionInfo.Role"/>
+    public string? Role { get; init; }
+
     /// <summary>The same object nested, for clients that read it there.</summary>
     public required SessionInfo Session { get; init; }
 
     /// <summary>Builds the body from the session object.</summary>
+    /// <param name="session">The session; with its messages, if they are to be nested.</param>
     public static SessionDetail From(SessionInfo session)
     {
         ArgumentNullException.ThrowIfNull(session);
@@ -102,7 +121,9 @@ public sealed record SessionDetail
             CurrentAgent = session.CurrentAgent,
             Model = session.Model,
             Status = session.Status,
-            Session = session,
+            OwnerId = session.OwnerId,
+            Role = session.Role,
+            Session = session with { DurationSeconds = Math.Round((session.LastActivity - session.CreatedAt).TotalSeconds, 3) },
         };
     }
 }
@@ -160,6 +181,16 @@ public sealed record SessionDeleted
 
     /// <summary>Id of the session.</summary>
     public required string Id { get; init; }
+
+    /// <summary>Id of the session.</summary>
+    public required string SessionId { get; init; }
+}
+
+/// <summary>Body of <c>DELETE /api/v1/sessions/{id}/history</c>.</summary>
+public sealed record HistoryCleared
+{
+    /// <summary>Always <c>cleared</c>.</summary>
+    public required string Status { get; init; }
 
     /// <summary>Id of the session.</summary>
     public required string SessionId { get; init; }

@@ -3,9 +3,11 @@ using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Gateway.Agents;
+using CodeLab.Modules.Gateway.Events;
 using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
 using CodeLab.Modules.Gateway.Sessions;
+using CodeLab.Modules.Gateway.Sessions.Sharing;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -54,7 +56,9 @@ public static class GatewayModule
         ArgumentNullException.ThrowIfNull(app);
         SessionEndpoints.Map(app);
         DecisionEndpoints.Map(app);
+        ShareEndpoints.Map(app);
         AgentEndpoints.Map(app);
+        EventEndpoints.Map(app);
         SessionHubRegistration.MapSessionHub(app);
     }
 }

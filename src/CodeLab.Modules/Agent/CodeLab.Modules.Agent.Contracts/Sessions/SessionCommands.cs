@@ -11,7 +11,14 @@ namespace CodeLab.Modules.Agent.Sessions;
 /// <param name="UserId">The signed-in user.</param>
 /// <param name="Door"><c>hub</c>, <c>socket</c>, <c>rest</c> or <c>dashboard</c>.</param>
 /// <param name="ConnectionId">Live connection, or null for REST.</param>
-public sealed record SessionCaller(string UserId, string Door, string? ConnectionId = null);
+public sealed record SessionCaller(string UserId, string Door, string? ConnectionId = null)
+{
+    /// <summary>
+    /// True when the door found role <c>admin</c> (or a registered service) with scope <c>api:admin</c>: such a caller may do everything in
+    /// every session.
+    /// </summary>
+    public bool IsAdmin { get; init; }
+}
 
 /// <summary>
 /// Something a person or client says to a session. The answer comes once it is committed (security.md G5). A session of somebody else
@@ -97,6 +104,12 @@ public sealed record UpdateSessionCommand(SessionCaller Caller, string SessionId
 /// <summary>Deletes a session softly; a running turn is cancelled. A repeated delete is <c>SESSION_NOT_FOUND</c>.</summary>
 public sealed record DeleteSessionCommand(SessionCaller Caller, string SessionId) : IRequest<Result<Unit>>;
 
+/// <summary>
+/// Clears the history: the conversation starts anew, for the model as well as for people; a running turn is cancelled. The log keeps what
+/// was said, for the audit.
+/// </summary>
+public sealed record ClearHistoryCommand(SessionCaller Caller, string SessionId) : IRequest<Result<Unit>>;
+
 /// <summary>One session.</summary>
 public sealed record GetSessionQuery(SessionCaller Caller, string SessionId) : IRequest<Result<SessionInfo>>;
 
@@ -105,7 +118,11 @@ public sealed record GetSessionQuery(SessionCaller Caller, string SessionId) : I
 /// <param name="Limit">1 to 1,000.</param>
 /// <param name="Offset">From 0.</param>
 /// <param name="ActiveOnly">Leave deleted ones out.</param>
-public sealed record ListSessionsQuery(SessionCaller Caller, int Limit, int Offset, bool ActiveOnly) : IRequest<Result<SessionList>>;
+public sealed record ListSessionsQuery(SessionCaller Caller, int Limit, int Offset, bool ActiveOnly) : IRequest<Result<SessionList>>
+{
+    /// <summary>Which: <c>own</c> (default), <c>shared</c> with the caller, or <c>all</c> the caller may see by these two.</summary>
+    public string Scope { get; init; } = "own";
+}
 
 /// <summary>Messages and agent switches, read from the log.</summary>
 /// <param name="Caller">Who.</param>
@@ -115,7 +132,11 @@ public sealed record ListSessionsQuery(SessionCaller Caller, int Limit, int Offs
 public sealed record GetHistoryQuery(SessionCaller Caller, string SessionId, int? Limit, int Offset) : IRequest<Result<SessionHistory>>;
 
 /// <summary>Approvals that wait in a session.</summary>
-public sealed record GetPendingApprovalsQuery(SessionCaller Caller, string SessionId) : IRequest<Result<PendingApprovalList>>;
+/// <param name="Caller">Who.</param>
+/// <param name="SessionId">The session.</param>
+/// <param name="RequestType"><c>tool</c>, <c>plan</c> or <c>all</c>.</param>
+public sealed record GetPendingApprovalsQuery(SessionCaller Caller, string SessionId, string RequestType = "tool")
+    : IRequest<Result<PendingApprovalList>>;
 
 /// <summary>Current agent and switches of a session.</summary>
 public sealed record GetCurrentAgentQuery(SessionCaller Caller, string SessionId) : IRequest<Result<CurrentAgentInfo>>;

@@ -11,6 +11,21 @@ internal static class SessionErrors
             Details = new Dictionary<string, string> { ["session_id"] = Shown(sessionId) },
         };
 
+    public static Error NoMetrics(string sessionId) => new("METRICS_NOT_FOUND", $"No metrics found for session {Shown(sessionId)}", 404);
+
+    public static Error NotPermitted(SessionRight right) =>
+        new("PERMISSION_DENIED", $"You are {Sharing.SessionAccess.RoleOf(right)} of this session: its owner may give you another role.", 403);
+
+    public static Error InvalidRole(string role) =>
+        new("INVALID_ROLE", $"Unknown role '{Shown(role)}': use viewer, driver or owner.", 400);
+
+    public static Error UnknownGrantee(string kind) =>
+        kind == "user"
+            ? new("USER_NOT_FOUND", "There is no such user to share with.", 404)
+            : new("TEAM_NOT_FOUND", "There is no such team among yours.", 404);
+
+    public static Error NotShared() => new("SHARE_NOT_FOUND", "The session is not shared with them.", 404);
+
     public static Error Exists(string sessionId) =>
         new("SESSION_EXISTS", $"Session {Shown(sessionId)} already exists: choose another id.", 409);
 

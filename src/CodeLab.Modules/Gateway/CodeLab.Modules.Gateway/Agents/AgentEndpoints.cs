@@ -22,17 +22,26 @@ internal static class AgentEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var agents = app.MapGroup("/api/v1/agents").WithTags("Agents").AddEndpointFilter<SessionIdFilter>();
-        agents.MapGet("/", ListAsync).WithName("ListAgents").RequireAuthorization(Policies.Read).Produces<AgentList>();
+        agents
+            .MapGet("/", ListAsync)
+            .WithName("ListAgents")
+            .WithSummary("Lists the agents of this server")
+            .WithDescription("format=array answers the bare array.")
+            .RequireAuthorization(Policies.Read)
+            .Answers<AgentList>();
         agents
             .MapGet("/{id}/current", CurrentAsync)
             .WithName("GetCurrentAgent")
+            .WithSummary("Reads the current agent of a session and its switches")
             .RequireAuthorization(Policies.Read)
-            .Produces<CurrentAgentInfo>();
+            .Answers<CurrentAgentInfo>(StatusCodes.Status404NotFound);
         agents
             .MapPost("/{id}/switch", SwitchAsync)
             .WithName("SwitchAgent")
+            .WithSummary("Gives a session another agent")
+            .WithDescription("The agent is named by agent_type or target_agent; agent_switched is told on live connections.")
             .RequireAuthorization(Policies.Write)
-            .Produces<AgentSwitchAnswer>();
+            .Answers<AgentSwitchAnswer>(StatusCodes.Status404NotFound);
     }
 
     private static async Task<IResult> ListAsync(ISender sender, CancellationToken cancellationToken, string? format = null)
@@ -54,7 +63,6 @@ internal static class AgentEndpoints
         SwitchAgentBody body,
         ClaimsPrincipal user,
         ISender sender,
-        TimeProvider time,
         CancellationToken cancellationToken
     )
     {
@@ -70,16 +78,20 @@ internal static class AgentEndpoints
         );
         if (ack.Error is { } error)
             return error.ToProblem();
-        var from = before.Value!.CurrentAgent;
+        // The switch that was asked for, as the log has it: with the agent's own id where an alias was sent.
+        var after = await sender.Send(new GetCurrentAgentQuery(caller, id), cancellationToken);
+        if (after.Error is { } gone)
+            return gone.ToProblem();
+        var made = after.Value!.SwitchHistory[before.Value!.SwitchCount];
         var answer = new AgentSwitchAnswer
         {
             SessionId = id,
-            SwitchedFrom = from,
-            SwitchedTo = agent,
-            FromAgent = from,
-            ToAgent = agent,
-            Reason = body.Reason,
-            Timestamp = time.GetUtcNow(),
+            SwitchedFrom = made.From,
+            SwitchedTo = made.To,
+            FromAgent = made.From,
+            ToAgent = made.To,
+            Reason = made.Reason,
+            Timestamp = made.Timestamp,
         };
         return TypedResults.Json(answer, ProtocolJson.Default.AgentSwitchAnswer);
     }

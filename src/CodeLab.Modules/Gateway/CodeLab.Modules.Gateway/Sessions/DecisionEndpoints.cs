@@ -32,8 +32,17 @@ internal static class DecisionEndpoints
             .WithTags("Sessions")
             .RequireAuthorization(Policies.Write)
             .AddEndpointFilter<SessionIdFilter>();
-        sessions.MapPost("/hitl-decision", DecideAsync).WithName("DecideCall").Produces<HitlDecisionAnswer>();
-        sessions.MapPost("/approve", ApproveAsync).WithName("ApproveCall").Produces<HitlDecisionAnswer>();
+        sessions
+            .MapPost("/hitl-decision", DecideAsync)
+            .WithName("DecideCall")
+            .WithSummary("Decides on a tool call that waits")
+            .WithDescription("The first decision counts; a second one answers 409.")
+            .Answers<HitlDecisionAnswer>(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
+        sessions
+            .MapPost("/approve", ApproveAsync)
+            .WithName("ApproveCall")
+            .WithSummary("Approves or rejects a tool call that waits, in the older form")
+            .Answers<HitlDecisionAnswer>(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
     }
 
     private static Task<IResult> DecideAsync(

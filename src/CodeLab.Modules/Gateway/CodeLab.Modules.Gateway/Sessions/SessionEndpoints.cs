@@ -17,19 +17,64 @@ namespace CodeLab.Modules.Gateway.Sessions;
 /// <summary>Sessions over REST (protocol.md §3.2). Every route binds, sends and maps.</summary>
 internal static class SessionEndpoints
 {
+    private static readonly Error _unknownScope = new(
+        "INVALID_REQUEST",
+        "scope must be own, shared or all.",
+        StatusCodes.Status400BadRequest
+    );
+
+    private static readonly Error _unknownType = new(
+        "INVALID_REQUEST",
+        "request_type must be tool, plan or all.",
+        StatusCodes.Status400BadRequest
+    );
+
     public static void Map(IEndpointRouteBuilder app)
     {
         var read = app.MapGroup("/api/v1/sessions").WithTags("Sessions").RequireAuthorization(Policies.Read);
         var write = app.MapGroup("/api/v1/sessions").WithTags("Sessions").RequireAuthorization(Policies.Write);
-        write.MapPost("/", CreateAsync).WithName("CreateSession").Produces<SessionInfo>(StatusCodes.Status201Created);
-        read.MapGet("/", ListAsync).WithName("ListSessions").Produces<SessionList>();
         foreach (var group in (RouteGroupBuilder[])[read, write])
             group.AddEndpointFilter<SessionIdFilter>();
-        read.MapGet("/{id}", GetAsync).WithName("GetSession").Produces<SessionDetail>();
-        write.MapPatch("/{id}", UpdateAsync).WithName("UpdateSession").Produces<SessionInfo>();
-        write.MapDelete("/{id}", DeleteAsync).WithName("DeleteSession").Produces<SessionDeleted>();
-        read.MapGet("/{id}/history", HistoryAsync).WithName("GetSessionHistory").Produces<SessionHistory>();
-        read.MapGet("/{id}/pending-approvals", PendingApprovalsAsync).WithName("GetPendingApprovals").Produces<PendingApprovalList>();
+        write
+            .MapPost("/", CreateAsync)
+            .WithName("CreateSession")
+            .WithSummary("Creates a session")
+            .WithDescription("The body may be absent. An explicit session_id that is taken answers 409.")
+            .Creates<SessionInfo>(StatusCodes.Status409Conflict, StatusCodes.Status422UnprocessableEntity);
+        read.MapGet("/", ListAsync)
+            .WithName("ListSessions")
+            .WithSummary("Lists sessions, newest activity first")
+            .WithDescription("scope: own (default), shared with the caller, or all of both.")
+            .Answers<SessionList>();
+        read.MapGet("/{id}", GetAsync)
+            .WithName("GetSession")
+            .WithSummary("Reads a session")
+            .WithDescription("The session stands flat and once more under session; include_messages=true nests the messages there.")
+            .Answers<SessionDetail>(StatusCodes.Status404NotFound);
+        write
+            .MapPatch("/{id}", UpdateAsync)
+            .WithName("UpdateSession")
+            .WithSummary("Changes title, description or model of a session")
+            .Answers<SessionInfo>(StatusCodes.Status404NotFound, StatusCodes.Status422UnprocessableEntity);
+        write
+            .MapDelete("/{id}", DeleteAsync)
+            .WithName("DeleteSession")
+            .WithSummary("Deletes a session; a running turn is cancelled")
+            .Answers<SessionDeleted>(StatusCodes.Status404NotFound);
+        read.MapGet("/{id}/history", HistoryAsync)
+            .WithName("GetSessionHistory")
+            .WithSummary("Reads messages and agent switches of a session")
+            .Answers<SessionHistory>(StatusCodes.Status404NotFound);
+        write
+            .MapDelete("/{id}/history", ClearAsync)
+            .WithName("ClearSessionHistory")
+            .WithSummary("Clears the messages of a session: the conversation begins anew")
+            .Answers<HistoryCleared>(StatusCodes.Status404NotFound);
+        read.MapGet("/{id}/pending-approvals", PendingApprovalsAsync)
+            .WithName("GetPendingApprovals")
+            .WithSummary("Lists the tool calls that wait for a decision")
+            .WithDescription("request_type: tool (default), plan or all.")
+            .Answers<PendingApprovalList>(StatusCodes.Status404NotFound);
     }
 
     private static async Task<IResult> CreateAsync(
@@ -53,19 +98,37 @@ internal static class SessionEndpoints
         CancellationToken cancellationToken,
         int limit = 100,
         int offset = 0,
-        [FromQuery(Name = "active_only")] bool activeOnly = true
+        [FromQuery(Name = "active_only")] bool activeOnly = true,
+        string scope = "own"
     )
     {
-        var sessions = await sender.Send(new ListSessionsQuery(Caller(user), limit, offset, activeOnly), cancellationToken);
+        if (scope is not ("own" or "shared" or "all"))
+            return _unknownScope.ToProblem();
+        var query = new ListSessionsQuery(Caller(user), limit, offset, activeOnly) { Scope = scope };
+        var sessions = await sender.Send(query, cancellationToken);
         return sessions.Error is { } error ? error.ToProblem() : TypedResults.Json(sessions.Value, ProtocolJson.Default.SessionList);
     }
 
-    private static async Task<IResult> GetAsync(string id, ClaimsPrincipal user, ISender sender, CancellationToken cancellationToken)
+    private static async Task<IResult> GetAsync(
+        string id,
+        ClaimsPrincipal user,
+        ISender sender,
+        CancellationToken cancellationToken,
+        [FromQuery(Name = "include_messages")] bool includeMessages = false
+    )
     {
         var session = await sender.Send(new GetSessionQuery(Caller(user), id), cancellationToken);
         if (session.Error is { } error)
             return error.ToProblem();
-        return TypedResults.Json(SessionDetail.From(session.Value!), ProtocolJson.Default.SessionDetail);
+        var detail = SessionDetail.From(session.Value!);
+        if (includeMessages)
+        {
+            var history = await sender.Send(new GetHistoryQuery(Caller(user), id, null, 0), cancellationToken);
+            if (history.Error is { } gone)
+                return gone.ToProblem();
+            detail = detail with { Session = detail.Session with { Messages = history.Value!.Messages } };
+        }
+        return TypedResults.Json(detail, ProtocolJson.Default.SessionDetail);
     }
 
     private static async Task<IResult> UpdateAsync(
@@ -109,18 +172,29 @@ internal static class SessionEndpoints
         return history.Error is { } error ? error.ToProblem() : TypedResults.Json(history.Value, ProtocolJson.Default.SessionHistory);
     }
 
+    private static async Task<IResult> ClearAsync(string id, ClaimsPrincipal user, ISender sender, CancellationToken cancellationToken)
+    {
+        var cleared = await sender.Send(new ClearHistoryCommand(Caller(user), id), cancellationToken);
+        return cleared.Error is { } error
+            ? error.ToProblem()
+            : TypedResults.Json(new HistoryCleared { Status = "cleared", SessionId = id }, ProtocolJson.Default.HistoryCleared);
+    }
+
     private static async Task<IResult> PendingApprovalsAsync(
         string id,
         ClaimsPrincipal user,
         ISender sender,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        [FromQuery(Name = "request_type")] string requestType = "tool"
     )
     {
-        var pending = await sender.Send(new GetPendingApprovalsQuery(Caller(user), id), cancellationToken);
+        if (requestType is not ("tool" or "plan" or "all"))
+            return _unknownType.ToProblem();
+        var pending = await sender.Send(new GetPendingApprovalsQuery(Caller(user), id, requestType), cancellationToken);
         return pending.Error is { } error ? error.ToProblem() : TypedResults.Json(pending.Value, ProtocolJson.Default.PendingApprovalList);
     }
 
-    internal static SessionCaller Caller(ClaimsPrincipal user) => new(user.GetUserId(), "rest");
+    internal static SessionCaller Caller(ClaimsPrincipal user) => user.ToCaller("rest");
 
     /// <summary>201 with the address of the session; the body is written by the source-generated serializer.</summary>
     private sealed class CreatedSession(SessionInfo session) : IResult

@@ -45,6 +45,8 @@ internal sealed class AcceptInputHandler(SessionDirectory sessions, ISender send
             input = message with { Model = resolved.Value!.Id };
         }
         // The caller may leave: what was taken is decided and committed all the same.
-        return await sessions.UseAsync(caller, sessionId, input is SessionInput.Message, actor => actor.SayAsync(caller, input));
+        // Deciding and stopping is what a lead may do besides looking.
+        var needs = input is SessionInput.Decision or SessionInput.Cancel ? SessionRight.Decide : SessionRight.Drive;
+        return await sessions.UseAsync(caller, sessionId, input is SessionInput.Message, needs, actor => actor.SayAsync(caller, input));
     }
 }

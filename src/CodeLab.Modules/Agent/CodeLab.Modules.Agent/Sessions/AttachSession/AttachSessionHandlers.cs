@@ -35,7 +35,14 @@ internal sealed class AttachSessionHandler(SessionDirectory sessions) : IRequest
     public async Task<Result<AttachResponse>> Handle(AttachSessionCommand command, CancellationToken cancellationToken)
     {
         var (caller, request) = command;
-        var answer = await sessions.UseAsync(caller, request.SessionId, command.Create, actor => actor.AttachAsync(caller, request));
+        var answer = await sessions.UseAsync(
+            caller,
+            request.SessionId,
+            command.Create,
+            SessionRight.Watch,
+            // Who may not drive runs no tools: they are left out of what the client offers.
+            (actor, right) => actor.AttachAsync(caller, right < SessionRight.Drive ? request with { Tools = null } : request)
+        );
         if (answer.IsOk)
             sessions.Track(caller.ConnectionId!, request.SessionId);
         return answer;
@@ -49,6 +56,7 @@ internal sealed class ChooseExecutorHandler(SessionDirectory sessions) : IReques
             command.Caller,
             command.SessionId,
             create: false,
+            SessionRight.Drive,
             actor => actor.ChooseExecutorAsync(command.Caller, command.ClientId)
         );
 }

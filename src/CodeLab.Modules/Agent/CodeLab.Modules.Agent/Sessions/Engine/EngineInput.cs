@@ -18,6 +18,9 @@ internal abstract record EngineInput
     /// <summary>Delete it.</summary>
     public sealed record Delete(string By) : EngineInput;
 
+    /// <summary>Begin the conversation anew.</summary>
+    public sealed record Clear(string By) : EngineInput;
+
     /// <summary>A person or client said something.</summary>
     /// <param name="Caller">Who.</param>
     /// <param name="What">What.</param>

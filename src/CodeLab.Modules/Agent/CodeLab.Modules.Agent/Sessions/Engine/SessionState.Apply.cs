@@ -29,6 +29,10 @@ internal sealed partial class SessionState
             case SessionDeleted:
                 Deleted = true;
                 break;
+            case ConversationCleared:
+                (ClearedSeq, MessageCount, OpenQuestion) = (LastSeq, 0, null);
+                Transcript.Clear();
+                break;
             case ExecutorAttached e:
                 Executor = e.Executor;
                 Offer = null;

@@ -30,6 +30,9 @@ internal sealed partial class SessionState
     public int MessageCount { get; set; }
     public TokenUsage Usage { get; set; } = new();
     public int? ContextWindow { get; set; }
+
+    /// <summary>Where the conversation was cleared last: what was before is not shown any more.</summary>
+    public long ClearedSeq { get; set; }
     public ExecutorProfile? Executor { get; set; }
 
     /// <summary>The conversation the model is shown: every call has exactly one result before the next model call.</summary>

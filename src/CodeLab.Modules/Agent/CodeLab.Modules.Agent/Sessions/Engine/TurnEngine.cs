@@ -34,6 +34,11 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
                     CancelTurn(step, delete.By, "The session was deleted", partialText: null);
                 step.Emit(new SessionDeleted(delete.By));
                 break;
+            case EngineInput.Clear clear:
+                if (state.Turn is not null)
+                    CancelTurn(step, clear.By, "The history was cleared", partialText: null);
+                step.Emit(new ConversationCleared(clear.By));
+                break;
             case EngineInput.Said said:
                 Said(step, said);
                 break;

@@ -101,7 +101,7 @@ internal static class FrameMapper
                 ErrorCode = e.ErrorCode,
                 Timestamp = at,
             },
-            SessionUpdated => new SessionUpdatedFrame
+            SessionUpdated or ConversationCleared => new SessionUpdatedFrame
             {
                 SessionId = state.Id,
                 Seq = seq,

@@ -14,6 +14,7 @@ internal static class EventCodec
         Kind("session.created", LogJson.Default.SessionCreated),
         Kind("session.updated", LogJson.Default.SessionUpdated),
         Kind("session.deleted", LogJson.Default.SessionDeleted),
+        Kind("conversation.cleared", LogJson.Default.ConversationCleared),
         Kind("executor.attached", LogJson.Default.ExecutorAttached),
         Kind("user.message", LogJson.Default.UserWrote),
         Kind("user.joined", LogJson.Default.MessageJoined),
@@ -67,6 +68,7 @@ internal static class EventCodec
 [JsonSerializable(typeof(SessionCreated))]
 [JsonSerializable(typeof(SessionUpdated))]
 [JsonSerializable(typeof(SessionDeleted))]
+[JsonSerializable(typeof(ConversationCleared))]
 [JsonSerializable(typeof(ExecutorAttached))]
 [JsonSerializable(typeof(UserWrote))]
 [JsonSerializable(typeof(MessageJoined))]

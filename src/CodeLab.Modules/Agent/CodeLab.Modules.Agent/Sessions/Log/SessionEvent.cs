@@ -20,6 +20,9 @@ internal sealed record SessionUpdated(string? Title, string? Description, string
 /// <summary>The session was deleted (softly: its log stays).</summary>
 internal sealed record SessionDeleted(string By) : SessionEvent;
 
+/// <summary>The conversation was cleared: for people and model it begins anew; the log keeps what was before.</summary>
+internal sealed record ConversationCleared(string By) : SessionEvent;
+
 /// <summary>A client that runs tools became the executor, or said something new about itself.</summary>
 internal sealed record ExecutorAttached(ExecutorProfile Executor) : SessionEvent;
 

@@ -33,9 +33,9 @@ internal sealed class CreateSessionHandler(SessionDirectory sessions, AgentCatal
             body = body with { Model = resolved.Value!.Id };
         }
         var sessionId = body.SessionId ?? Guid.NewGuid().ToString();
-        var created = await sessions.UseAsync(caller, sessionId, create: true, actor => actor.CreateAsync(caller, body));
+        var created = await sessions.UseAsync(caller, sessionId, create: true, SessionRight.Own, actor => actor.CreateAsync(caller, body));
         // Somebody else's id is taken too; saying more would tell that it exists (security.md §6.2), and 409 is what a taken id gets.
-        return created.Error is { Code: "SESSION_NOT_FOUND" } ? SessionErrors.Exists(sessionId) : created;
+        return created.Error is { Code: "SESSION_NOT_FOUND" or "PERMISSION_DENIED" } ? SessionErrors.Exists(sessionId) : created;
     }
 }
 
@@ -61,12 +61,24 @@ internal sealed class UpdateSessionHandler(SessionDirectory sessions, ISender se
                 return error;
             body = body with { Model = resolved.Value!.Id };
         }
-        return await sessions.UseAsync(caller, sessionId, create: false, actor => actor.UpdateAsync(body));
+        return await sessions.UseAsync(caller, sessionId, create: false, SessionRight.Drive, actor => actor.UpdateAsync(body));
     }
 }
 
 internal sealed class DeleteSessionHandler(SessionDirectory sessions) : IRequestHandler<DeleteSessionCommand, Result<Unit>>
 {
     public Task<Result<Unit>> Handle(DeleteSessionCommand command, CancellationToken cancellationToken) =>
-        sessions.UseAsync(command.Caller, command.SessionId, create: false, actor => actor.DeleteAsync(command.Caller));
+        sessions.UseAsync(
+            command.Caller,
+            command.SessionId,
+            create: false,
+            SessionRight.Own,
+            actor => actor.DeleteAsync(command.Caller)
+        );
+}
+
+internal sealed class ClearHistoryHandler(SessionDirectory sessions) : IRequestHandler<ClearHistoryCommand, Result<Unit>>
+{
+    public Task<Result<Unit>> Handle(ClearHistoryCommand command, CancellationToken cancellationToken) =>
+        sessions.UseAsync(command.Caller, command.SessionId, create: false, SessionRight.Own, actor => actor.ClearAsync(command.Caller));
 }

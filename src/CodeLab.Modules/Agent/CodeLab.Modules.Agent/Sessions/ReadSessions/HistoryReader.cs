@@ -53,6 +53,9 @@ internal sealed class HistoryReader
                     }
                 );
                 break;
+            case ConversationCleared:
+                Messages.Clear();
+                break;
             case ApprovalResolved { ModifiedArguments: { } modified } e:
                 ReplaceArguments(e.CallId, modified.GetRawText());
                 break;

@@ -2,63 +2,82 @@ using System.Text.Json;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Agents;
 using CodeLab.Modules.Agent.Persistence;
+using CodeLab.Modules.Agent.Sessions.Sharing;
+using CodeLab.Modules.Auth.Users;
 using CodeLab.Protocol.Rest;
 using MediatR;
 
 namespace CodeLab.Modules.Agent.Sessions.ReadSessions;
 
-/// <summary>Reads a session for its owner; anybody else's, a deleted and an unknown one are the same.</summary>
-internal static class OwnedSession
+/// <summary>A session as one caller sees it.</summary>
+internal static class SeenSession
 {
-    public static async Task<Result<SessionRow>> FindOwnAsync(
-        this ISessionStore store,
-        SessionCaller caller,
-        string sessionId,
-        CancellationToken cancellationToken
-    )
-    {
-        if (!SessionMapping.IsValidId(sessionId))
-            return SessionErrors.NotFound(sessionId);
-        var row = await store.FindAsync(sessionId, cancellationToken);
-        return row is null || row.Owner != caller.UserId || row.DeletedAt is not null ? SessionErrors.NotFound(sessionId) : row;
-    }
+    public static SessionInfo ToInfo(this SessionRow row, SessionCaller caller, SessionRight right) =>
+        row.Owner == caller.UserId ? row.ToInfo() : row.ToInfo() with { OwnerId = row.Owner, Role = SessionAccess.RoleOf(right) };
 }
 
-internal sealed class GetSessionHandler(ISessionStore store) : IRequestHandler<GetSessionQuery, Result<SessionInfo>>
+internal sealed class GetSessionHandler(SessionAccess access) : IRequestHandler<GetSessionQuery, Result<SessionInfo>>
 {
     public async Task<Result<SessionInfo>> Handle(GetSessionQuery query, CancellationToken cancellationToken)
     {
-        var found = await store.FindOwnAsync(query.Caller, query.SessionId, cancellationToken);
-        return found.IsOk ? found.Value.ToInfo() : found.Error;
+        var found = await access.FindAsync(query.Caller, query.SessionId, SessionRight.Watch, cancellationToken);
+        if (!found.IsOk)
+            return found.Error;
+        var right = await access.RightAsync(query.Caller, query.SessionId, found.Value.Owner, cancellationToken);
+        return found.Value.ToInfo(query.Caller, right);
     }
 }
 
-internal sealed class ListSessionsHandler(ISessionStore store) : IRequestHandler<ListSessionsQuery, Result<SessionList>>
+internal sealed class ListSessionsHandler(ISessionStore store, SessionShares shares, SessionAccess access, ISender sender)
+    : IRequestHandler<ListSessionsQuery, Result<SessionList>>
 {
     public async Task<Result<SessionList>> Handle(ListSessionsQuery query, CancellationToken cancellationToken)
     {
         var limit = Math.Clamp(query.Limit, 1, 1000);
         var offset = Math.Max(0, query.Offset);
-        var (rows, total) = await store.ListAsync(query.Caller.UserId, limit, offset, query.ActiveOnly, cancellationToken);
+        var (rows, total) = query.Scope is "shared" or "all"
+            ? await SharedAsync(query, new(limit, offset, query.ActiveOnly, WithOwn: query.Scope == "all"), cancellationToken)
+            : await store.ListAsync(query.Caller.UserId, limit, offset, query.ActiveOnly, cancellationToken);
+        var sessions = new List<SessionInfo>(rows.Count);
+        foreach (var row in rows)
+        {
+            // One's own, which is all of them for most people, need no question.
+            var right =
+                row.Owner == query.Caller.UserId
+                    ? SessionRight.Own
+                    : await access.RightAsync(query.Caller, row.Id, row.Owner, cancellationToken);
+            sessions.Add(row.ToInfo(query.Caller, right));
+        }
         return new SessionList
         {
-            Sessions = [.. rows.Select(r => r.ToInfo())],
+            Sessions = sessions,
             Total = total,
             Limit = limit,
             Offset = offset,
         };
     }
+
+    private async Task<(IReadOnlyList<SessionRow> Rows, int Total)> SharedAsync(
+        ListSessionsQuery query,
+        SessionPage page,
+        CancellationToken cancellationToken
+    )
+    {
+        var person = await sender.Send(new GetUserQuery(query.Caller.UserId), cancellationToken);
+        return await shares.ListAsync(query.Caller.UserId, [.. person?.Teams.Select(t => t.Id) ?? []], page, cancellationToken);
+    }
 }
 
-internal sealed class GetPendingApprovalsHandler(ISessionStore store)
+internal sealed class GetPendingApprovalsHandler(ISessionStore store, SessionAccess access)
     : IRequestHandler<GetPendingApprovalsQuery, Result<PendingApprovalList>>
 {
     public async Task<Result<PendingApprovalList>> Handle(GetPendingApprovalsQuery query, CancellationToken cancellationToken)
     {
-        var found = await store.FindOwnAsync(query.Caller, query.SessionId, cancellationToken);
+        var found = await access.FindAsync(query.Caller, query.SessionId, SessionRight.Watch, cancellationToken);
         if (!found.IsOk)
             return found.Error;
-        var rows = await store.PendingApprovalsAsync(query.SessionId, cancellationToken);
+        // Plans are not asked about here: clients that announce them approve them on their live connection.
+        var rows = query.RequestType == "plan" ? [] : await store.PendingApprovalsAsync(query.SessionId, cancellationToken);
         return new PendingApprovalList
         {
             SessionId = query.SessionId,
@@ -86,11 +105,11 @@ internal sealed class GetPendingApprovalsHandler(ISessionStore store)
     }
 }
 
-internal sealed class GetHistoryHandler(ISessionStore store) : IRequestHandler<GetHistoryQuery, Result<SessionHistory>>
+internal sealed class GetHistoryHandler(ISessionStore store, SessionAccess access) : IRequestHandler<GetHistoryQuery, Result<SessionHistory>>
 {
     public async Task<Result<SessionHistory>> Handle(GetHistoryQuery query, CancellationToken cancellationToken)
     {
-        var found = await store.FindOwnAsync(query.Caller, query.SessionId, cancellationToken);
+        var found = await access.FindAsync(query.Caller, query.SessionId, SessionRight.Watch, cancellationToken);
         if (!found.IsOk)
             return found.Error;
         var row = found.Value;
@@ -110,12 +129,12 @@ internal sealed class GetHistoryHandler(ISessionStore store) : IRequestHandler<G
     }
 }
 
-internal sealed class GetCurrentAgentHandler(ISessionStore store, AgentCatalog agents)
+internal sealed class GetCurrentAgentHandler(ISessionStore store, SessionAccess access, AgentCatalog agents)
     : IRequestHandler<GetCurrentAgentQuery, Result<CurrentAgentInfo>>
 {
     public async Task<Result<CurrentAgentInfo>> Handle(GetCurrentAgentQuery query, CancellationToken cancellationToken)
     {
-        var found = await store.FindOwnAsync(query.Caller, query.SessionId, cancellationToken);
+        var found = await access.FindAsync(query.Caller, query.SessionId, SessionRight.Watch, cancellationToken);
         if (!found.IsOk)
             return found.Error;
         var row = found.Value;
@@ -137,10 +156,20 @@ internal sealed class GetCurrentAgentHandler(ISessionStore store, AgentCatalog a
                     Type = agent.Type,
                     Name = agent.Name,
                     Emoji = agent.Emoji,
-                    SwitchedAt = last?.Timestamp,
+                    SwitchedAt = last?.Timestamp ?? row.CreatedAt,
                 },
             AgentHistory = reader.Switches,
             SwitchHistory = reader.Switches,
+            Context = new()
+            {
+                Id = query.SessionId,
+                SessionId = query.SessionId,
+                CurrentAgent = row.Agent,
+                SwitchCount = reader.Switches.Count,
+                SwitchHistory = reader.Switches,
+                LastSwitchAt = last?.Timestamp,
+                CreatedAt = row.CreatedAt,
+            },
         };
     }
 }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Threading.Channels;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Persistence;
@@ -61,8 +63,8 @@ internal sealed partial class SessionActor : IAsyncDisposable
     public Task<Result<InputAck>> SayAsync(SessionCaller caller, SessionInput input) =>
         AskAsync<InputAck>(async () =>
         {
-            var inputId = (input as SessionInput.Message)?.MessageId;
-            if (inputId is not null && await _runtime.Store.FindInputAsync(caller.UserId, inputId, CancellationToken.None) is { } known)
+            var inputId = (input as SessionInput.Message)?.MessageId is { } messageId ? InputIdOf(caller, messageId) : null;
+            if (inputId is not null && await _runtime.Store.FindInputAsync(OwnerFor(caller), inputId, CancellationToken.None) is { } known)
                 return new InputAck { Seq = known, Duplicate = true };
             await EnsureCreatedAsync(caller);
             var partial = input switch
@@ -104,6 +106,13 @@ internal sealed partial class SessionActor : IAsyncDisposable
                 return SessionErrors.NotFound(SessionId);
             await HandleAsync(new EngineInput.Delete(caller.UserId));
             await _runtime.Publisher.Publish(new SessionClosed(SessionId, "deleted"), CancellationToken.None);
+            return MediatR.Unit.Value;
+        });
+
+    public Task<Result<MediatR.Unit>> ClearAsync(SessionCaller caller) =>
+        AskAsync<MediatR.Unit>(async () =>
+        {
+            await HandleAsync(new EngineInput.Clear(caller.UserId));
             return MediatR.Unit.Value;
         });
 
@@ -265,6 +274,14 @@ internal sealed partial class SessionActor : IAsyncDisposable
         }
     }
 
+    private string OwnerFor(SessionCaller caller) => _state.IsNew ? caller.UserId : _state.Owner;
+
+    /// <summary>Inputs are unique per owner; those of others have a space of ids of their own each.</summary>
+    private string InputIdOf(SessionCaller caller, string messageId) =>
+        OwnerFor(caller) == caller.UserId
+            ? messageId
+            : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{caller.UserId}#{messageId}")));
+
     private async Task EnsureCreatedAsync(SessionCaller caller)
     {
         if (_state.IsNew)
@@ -386,6 +403,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
 
     private async Task<IReadOnlyList<SessionFrame>> ReadFramesAsync(long afterSeq)
     {
+        afterSeq = Math.Max(afterSeq, _state.ClearedSeq - 1);
         if (afterSeq >= _state.LastSeq)
             return [];
         var frames = new List<SessionFrame>();

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Persistence;
+using CodeLab.Modules.Agent.Sessions.Sharing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -12,12 +13,18 @@ internal sealed partial class SessionDirectory
     private readonly ConcurrentDictionary<string, Lazy<Task<Opened>>> _sessions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, ConcurrentDictionary<string, byte>> _connections = new(StringComparer.Ordinal);
     private readonly SessionRuntime _runtime;
+    private readonly SessionAccess _access;
     private readonly IOptions<AgentOptions> _options;
     private readonly ILogger<SessionDirectory> _logger;
 
-    public SessionDirectory(SessionRuntime runtime, IOptions<AgentOptions> options, ILogger<SessionDirectory> logger)
+    public SessionDirectory(
+        SessionRuntime runtime,
+        SessionAccess access,
+        IOptions<AgentOptions> options,
+        ILogger<SessionDirectory> logger
+    )
     {
-        (_runtime, _options, _logger) = (runtime, options, logger);
+        (_runtime, _access, _options, _logger) = (runtime, access, options, logger);
         Holder = $"{Environment.MachineName}:{Guid.NewGuid():N}";
         runtime.Forget = Forget;
     }
@@ -32,12 +39,28 @@ internal sealed partial class SessionDirectory
             .Select(l => l.Value.GetAwaiter().GetResult().Actor)
             .OfType<SessionActor>();
 
-    /// <summary>Lets a caller work on a session of its own.</summary>
+    /// <summary>Lets a caller work on a session in which the caller may do so.</summary>
     /// <param name="caller">Who.</param>
     /// <param name="sessionId">The session.</param>
     /// <param name="create">Whether an unknown id becomes a new session.</param>
+    /// <param name="needs">What the caller must be allowed in the session.</param>
     /// <param name="work">What to do; repeated once when the actor stopped before taking it.</param>
-    public async Task<Result<T>> UseAsync<T>(SessionCaller caller, string sessionId, bool create, Func<SessionActor, Task<Result<T>>> work)
+    public Task<Result<T>> UseAsync<T>(
+        SessionCaller caller,
+        string sessionId,
+        bool create,
+        SessionRight needs,
+        Func<SessionActor, Task<Result<T>>> work
+    ) => UseAsync(caller, sessionId, create, needs, (actor, _) => work(actor));
+
+    /// <summary>The same, for work that asks how much more the caller may do.</summary>
+    public async Task<Result<T>> UseAsync<T>(
+        SessionCaller caller,
+        string sessionId,
+        bool create,
+        SessionRight needs,
+        Func<SessionActor, SessionRight, Task<Result<T>>> work
+    )
     {
         if (!SessionMapping.IsValidId(sessionId))
             return SessionErrors.InvalidId();
@@ -50,11 +73,15 @@ internal sealed partial class SessionDirectory
             if (opened.Error is { } error)
                 return error;
             var actor = opened.Actor!;
-            if (actor.Owner != caller.UserId || actor.IsDeleted)
-                return SessionErrors.NotFound(sessionId);
+            // The caller may leave while we look; what was asked for is decided all the same.
+            var right = actor.IsDeleted
+                ? SessionRight.None
+                : await _access.RightAsync(caller, sessionId, actor.Owner, CancellationToken.None);
+            if (SessionAccess.Refuse(right, needs, sessionId) is { } refused)
+                return refused;
             try
             {
-                return await work(actor);
+                return await work(actor, right);
             }
             catch (ActorStoppedException) when (attempt < 3)
             {

@@ -84,6 +84,69 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                     b.ToTable("agent_approvals", (string)null);
                 });
 
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.AuditRecord", b =>
+                {
+                    b.Property<string>("SessionId")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("session_id");
+
+                    b.Property<long>("Seq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seq");
+
+                    b.Property<byte[]>("Data")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("data");
+
+                    b.Property<long>("OccurredAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("occurred_at");
+
+                    b.Property<string>("TurnId")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("turn_id");
+
+                    b.Property<string>("Type")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("type");
+
+                    b.HasKey("SessionId", "Seq")
+                        .HasName("pk_agent_audit");
+
+                    b.HasIndex("OccurredAt")
+                        .HasDatabaseName("ix_agent_audit_occurred_at");
+
+                    b.ToTable("agent_audit", (string)null);
+                });
+
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.CounterRecord", b =>
+                {
+                    b.Property<string>("Counter")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("counter");
+
+                    b.Property<string>("Subject")
+                        .HasMaxLength(512)
+                        .HasColumnType("character varying(512)")
+                        .HasColumnName("subject");
+
+                    b.Property<long>("Value")
+                        .HasColumnType("bigint")
+                        .HasColumnName("value");
+
+                    b.HasKey("Counter", "Subject")
+                        .HasName("pk_agent_counters");
+
+                    b.ToTable("agent_counters", (string)null);
+                });
+
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.EventRecord", b =>
                 {
                     b.Property<string>("SessionId")
@@ -212,6 +275,72 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                         .HasName("pk_agent_outbox");
 
                     b.ToTable("agent_outbox", (string)null);
+                });
+
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.ReadingRecord", b =>
+                {
+                    b.Property<string>("SessionId")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("session_id");
+
+                    b.Property<byte[]>("State")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("state");
+
+                    b.Property<long>("ThroughSeq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("through_seq");
+
+                    b.HasKey("SessionId")
+                        .HasName("pk_agent_readings");
+
+                    b.ToTable("agent_readings", (string)null);
+                });
+
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.ShareRecord", b =>
+                {
+                    b.Property<string>("SessionId")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("session_id");
+
+                    b.Property<string>("Kind")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("GranteeId")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("grantee_id");
+
+                    b.Property<long>("AddedAt")
+                        .HasColumnType("bigint")
+                        .HasColumnName("added_at");
+
+                    b.Property<string>("AddedBy")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("added_by");
+
+                    b.Property<string>("Role")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("role");
+
+                    b.HasKey("SessionId", "Kind", "GranteeId")
+                        .HasName("pk_agent_shares");
+
+                    b.HasIndex("Kind", "GranteeId")
+                        .HasDatabaseName("ix_agent_shares_kind_grantee_id");
+
+                    b.ToTable("agent_shares", (string)null);
+
+                    b.HasAnnotation("CodeLab:WithoutRowId", true);
                 });
 
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.SnapshotRecord", b =>
