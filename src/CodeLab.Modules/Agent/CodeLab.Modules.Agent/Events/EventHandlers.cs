@@ -74,7 +74,8 @@ internal sealed class ListSessionMetricsHandler(ISessionStore store, EventReadin
     }
 }
 
-internal sealed class GetMetricsReportHandler(EventReadings readings, TimeProvider time) : IRequestHandler<GetMetricsReportQuery, MetricsReport>
+internal sealed class GetMetricsReportHandler(EventReadings readings, TimeProvider time)
+    : IRequestHandler<GetMetricsReportQuery, MetricsReport>
 {
     public async Task<MetricsReport> Handle(GetMetricsReportQuery query, CancellationToken cancellationToken)
     {

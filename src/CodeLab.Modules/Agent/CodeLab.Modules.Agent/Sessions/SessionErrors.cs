@@ -14,10 +14,13 @@ internal static class SessionErrors
     public static Error NoMetrics(string sessionId) => new("METRICS_NOT_FOUND", $"No metrics found for session {Shown(sessionId)}", 404);
 
     public static Error NotPermitted(SessionRight right) =>
-        new("PERMISSION_DENIED", $"You are {Sharing.SessionAccess.RoleOf(right)} of this session: its owner may give you another role.", 403);
+        new(
+            "PERMISSION_DENIED",
+            $"You are {Sharing.SessionAccess.RoleOf(right)} of this session: its owner may give you another role.",
+            403
+        );
 
-    public static Error InvalidRole(string role) =>
-        new("INVALID_ROLE", $"Unknown role '{Shown(role)}': use viewer, driver or owner.", 400);
+    public static Error InvalidRole(string role) => new("INVALID_ROLE", $"Unknown role '{Shown(role)}': use viewer, driver or owner.", 400);
 
     public static Error UnknownGrantee(string kind) =>
         kind == "user"

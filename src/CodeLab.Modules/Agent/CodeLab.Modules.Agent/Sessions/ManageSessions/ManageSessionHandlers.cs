@@ -68,13 +68,7 @@ internal sealed class UpdateSessionHandler(SessionDirectory sessions, ISender se
 internal sealed class DeleteSessionHandler(SessionDirectory sessions) : IRequestHandler<DeleteSessionCommand, Result<Unit>>
 {
     public Task<Result<Unit>> Handle(DeleteSessionCommand command, CancellationToken cancellationToken) =>
-        sessions.UseAsync(
-            command.Caller,
-            command.SessionId,
-            create: false,
-            SessionRight.Own,
-            actor => actor.DeleteAsync(command.Caller)
-        );
+        sessions.UseAsync(command.Caller, command.SessionId, create: false, SessionRight.Own, actor => actor.DeleteAsync(command.Caller));
 }
 
 internal sealed class ClearHistoryHandler(SessionDirectory sessions) : IRequestHandler<ClearHistoryCommand, Result<Unit>>

@@ -105,7 +105,8 @@ internal sealed class GetPendingApprovalsHandler(ISessionStore store, SessionAcc
     }
 }
 
-internal sealed class GetHistoryHandler(ISessionStore store, SessionAccess access) : IRequestHandler<GetHistoryQuery, Result<SessionHistory>>
+internal sealed class GetHistoryHandler(ISessionStore store, SessionAccess access)
+    : IRequestHandler<GetHistoryQuery, Result<SessionHistory>>
 {
     public async Task<Result<SessionHistory>> Handle(GetHistoryQuery query, CancellationToken cancellationToken)
     {

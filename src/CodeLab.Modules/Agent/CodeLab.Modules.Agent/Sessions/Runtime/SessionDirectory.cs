@@ -17,12 +17,7 @@ internal sealed partial class SessionDirectory
     private readonly IOptions<AgentOptions> _options;
     private readonly ILogger<SessionDirectory> _logger;
 
-    public SessionDirectory(
-        SessionRuntime runtime,
-        SessionAccess access,
-        IOptions<AgentOptions> options,
-        ILogger<SessionDirectory> logger
-    )
+    public SessionDirectory(SessionRuntime runtime, SessionAccess access, IOptions<AgentOptions> options, ILogger<SessionDirectory> logger)
     {
         (_runtime, _access, _options, _logger) = (runtime, access, options, logger);
         Holder = $"{Environment.MachineName}:{Guid.NewGuid():N}";

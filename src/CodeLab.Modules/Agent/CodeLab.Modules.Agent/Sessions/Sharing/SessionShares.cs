@@ -118,7 +118,15 @@ internal sealed class SessionShares(Database database, IAuditTrail? audit = null
                     ("@at", share.AddedAt.ToUnixTimeMilliseconds())
                 );
                 await command.ExecuteNonQueryAsync();
-                await RecordAsync(connection, transaction, "session.shared", share.AddedBy, sessionId, $"{share.Kind}:{share.Id}", share.Role);
+                await RecordAsync(
+                    connection,
+                    transaction,
+                    "session.shared",
+                    share.AddedBy,
+                    sessionId,
+                    $"{share.Kind}:{share.Id}",
+                    share.Role
+                );
                 return 0;
             },
             cancellationToken

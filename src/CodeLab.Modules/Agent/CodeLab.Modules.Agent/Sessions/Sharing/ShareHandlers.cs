@@ -125,8 +125,6 @@ internal sealed class SharesNotice(IClusterBus bus, IServiceScopeFactory scopes)
     private async ValueTask PublishAsync(string sessionId)
     {
         await using var scope = scopes.CreateAsyncScope();
-        await scope
-            .ServiceProvider.GetRequiredService<IPublisher>()
-            .Publish(new SessionSharesChanged(sessionId), CancellationToken.None);
+        await scope.ServiceProvider.GetRequiredService<IPublisher>().Publish(new SessionSharesChanged(sessionId), CancellationToken.None);
     }
 }

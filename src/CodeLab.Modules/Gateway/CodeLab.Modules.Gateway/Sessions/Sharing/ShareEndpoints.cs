@@ -36,14 +36,22 @@ internal static class ShareEndpoints
         {
             var name = kind == "user" ? "User" : "Team";
             shares
-                .MapPut($"/{kind}s/{{grantee}}", ([AsParameters] ShareRoute route, CancellationToken cancelled) => ShareAsync(kind, route, cancelled))
+                .MapPut(
+                    $"/{kind}s/{{grantee}}",
+                    ([AsParameters] ShareRoute route, CancellationToken cancelled) => ShareAsync(kind, route, cancelled)
+                )
                 .WithName("ShareSessionWith" + name)
                 .WithSummary($"Shares a session with a {kind}, or changes the role")
-                .WithDescription("role: viewer (default) watches; driver also writes, decides and runs tools; owner also deletes and shares.")
+                .WithDescription(
+                    "role: viewer (default) watches; driver also writes, decides and runs tools; owner also deletes and shares."
+                )
                 .RequireAuthorization(Policies.Write)
                 .Answers<SessionShare>(StatusCodes.Status404NotFound);
             shares
-                .MapDelete($"/{kind}s/{{grantee}}", ([AsParameters] UnshareRoute route, CancellationToken cancelled) => EndAsync(kind, route, cancelled))
+                .MapDelete(
+                    $"/{kind}s/{{grantee}}",
+                    ([AsParameters] UnshareRoute route, CancellationToken cancelled) => EndAsync(kind, route, cancelled)
+                )
                 .WithName("UnshareSessionWith" + name)
                 .WithSummary($"Ends sharing a session with a {kind}")
                 .WithDescription("Who is attached by that share is disconnected at once.")
