@@ -20,6 +20,7 @@ internal static class Modules
     {
         // Before sign-in: who keeps failing is slowed down before tokens are looked at. After it: limits of a user, and who may connect.
         app.UseGatewayGate();
+        app.UseLlmDoors();
         app.UseAuthModule();
         app.UseGatewayModule();
     }

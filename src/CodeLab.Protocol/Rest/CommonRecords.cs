@@ -114,6 +114,9 @@ public sealed record ModelInfo
     /// <summary>True when it can call tools.</summary>
     public bool SupportsTools { get; init; }
 
+    /// <summary>True when it can see images, as far as its name tells.</summary>
+    public bool SupportsVision { get; init; }
+
     /// <summary>True for the model used when none is named.</summary>
     public bool IsDefault { get; init; }
 }

@@ -8,7 +8,9 @@ using CodeLab.Modules.Llm.Admission;
 using CodeLab.Modules.Llm.Budgets;
 using CodeLab.Modules.Llm.Cache;
 using CodeLab.Modules.Llm.Calls;
+using CodeLab.Modules.Llm.Doors;
 using CodeLab.Modules.Llm.Models;
+using CodeLab.Modules.Llm.PassThrough;
 using CodeLab.Modules.Llm.Persistence;
 using CodeLab.Modules.Llm.Providers;
 using CodeLab.Modules.Llm.Providers.Anthropic;
@@ -17,8 +19,12 @@ using CodeLab.Modules.Llm.Providers.Http;
 using CodeLab.Modules.Llm.Providers.Ollama;
 using CodeLab.Modules.Llm.Providers.OpenAi;
 using CodeLab.Modules.Llm.Providers.Storage;
+using CodeLab.Modules.Llm.Providers.Wire;
 using CodeLab.Modules.Llm.Routing;
+using CodeLab.Modules.Llm.Translation;
 using CodeLab.Modules.Llm.Usage;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -52,6 +58,7 @@ public static class LlmModule
         builder.Services.AddSingleton<ModelFactsBook>();
         builder.Services.AddSingleton<ModelCatalogue>();
         AddControl(builder.Services);
+        AddDoors(builder.Services);
         builder.Services.AddHostedService<RefreshModels>();
     }
 
@@ -88,11 +95,28 @@ public static class LlmModule
         services.AddHostedService(provider => provider.GetRequiredService<HealthChecks>());
     }
 
-    /// <summary>Maps <c>GET /api/v1/models</c>.</summary>
+    private static void AddDoors(IServiceCollection services)
+    {
+        services.AddSingleton<WireClient>();
+        services.AddSingleton<PassThroughCalls>();
+        services.AddSingleton<TranslatedCalls>();
+        services.AddSingleton<DoorPipeline>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler, DoorRefusals>();
+    }
+
+    /// <summary>Stands before sign-in: takes keys from the headers in which the vendors' clients send them.</summary>
+    public static void UseLlmDoors(this IApplicationBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        app.UseMiddleware<DoorKeys>();
+    }
+
+    /// <summary>Maps the doors and the lists of models.</summary>
     public static void MapLlmModule(this IEndpointRouteBuilder app)
     {
         ArgumentNullException.ThrowIfNull(app);
         ListModelsEndpoint.Map(app);
+        DoorEndpoints.Map(app);
     }
 
     /// <summary>A mistyped address would otherwise look like a missing provider, and the demo would answer instead.</summary>

@@ -33,6 +33,9 @@ internal sealed class LlmOptions : IValidatableObject
     /// <summary>Minutes between two listings of a provider's models. Default 10, at least 1.</summary>
     public int ModelRefreshMinutes { get; set; } = 10;
 
+    /// <summary>Largest request a door takes, in MiB. Default 10, 1 to 16.</summary>
+    public int MaxRequestMegabytes { get; set; } = 10;
+
     /// <summary>Prices and windows that replace or add to the shipped ones.</summary>
     public List<ModelFactsOptions> Prices { get; set; } = [];
 
@@ -55,6 +58,8 @@ internal sealed class LlmOptions : IValidatableObject
             yield return new("CodeLab:Llm:DefaultModel holds characters a model name can not have.", [nameof(DefaultModel)]);
         if (ModelRefreshMinutes is < 1 or > 1440)
             yield return new("CodeLab:Llm:ModelRefreshMinutes must be 1 to 1440.", [nameof(ModelRefreshMinutes)]);
+        if (MaxRequestMegabytes is < 1 or > 16)
+            yield return new("CodeLab:Llm:MaxRequestMegabytes must be 1 to 16.", [nameof(MaxRequestMegabytes)]);
         foreach (var (name, value, most) in Timeouts.All())
         {
             if (value is not (> 0) || value > most)

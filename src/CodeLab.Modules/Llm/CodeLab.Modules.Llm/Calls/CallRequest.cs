@@ -21,7 +21,9 @@ internal enum CallDialect
     OpenAiResponses,
     OpenAiEmbeddings,
     AnthropicMessages,
+    AnthropicCountTokens,
     Ollama,
+    OllamaEmbed,
 
     /// <summary>The published <c>/api/v1</c> routes (protocol.md §9.2, §9.4).</summary>
     Published,

@@ -343,6 +343,7 @@ internal sealed record ResolvedModel(string Id, string Model, IProviderKind Kind
             ContextWindow = Facts.ContextWindow,
             MaxOutputTokens = Facts.MaxOutputTokens,
             SupportsTools = true,
+            SupportsVision = ModelChoice.CanSee(Model),
             IsDefault = isDefault,
         };
 }

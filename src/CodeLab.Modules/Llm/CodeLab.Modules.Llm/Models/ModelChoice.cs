@@ -8,6 +8,9 @@ internal static partial class ModelChoice
     /// <summary>False for names of embedding, speech, image and similar models.</summary>
     public static bool CanChat(string model) => !NoChat().IsMatch(model);
 
+    /// <summary>True for names of families that take images.</summary>
+    public static bool CanSee(string model) => Sight().IsMatch(model);
+
     /// <summary>A model for code when one says so in its name, else a well-known family, else the first.</summary>
     public static string? ForCode(IReadOnlyList<string> chat) =>
         chat.FirstOrDefault(m => Coder().IsMatch(m))
@@ -20,6 +23,13 @@ internal static partial class ModelChoice
         1000
     )]
     private static partial Regex NoChat();
+
+    [GeneratedRegex(
+        @"gpt-4o|gpt-4\.1|gpt-[5-9]|(^|/)o[1-9](?!-mini)|claude-(3|opus|sonnet|haiku)|gemini|vision|llava|pixtral|gemma-?3|[-_]vl\b|qwen[\d.]*-?vl",
+        RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture,
+        1000
+    )]
+    private static partial Regex Sight();
 
     [GeneratedRegex("coder|codestral|devstral|code", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, 1000)]
     private static partial Regex Coder();

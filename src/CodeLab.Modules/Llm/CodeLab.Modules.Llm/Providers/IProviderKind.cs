@@ -27,6 +27,9 @@ internal interface IProviderKind
     /// <exception cref="Http.ProviderException">It could not be asked.</exception>
     Task<IReadOnlyList<string>> ListModelsAsync(ProviderSettings provider, HttpClient http, CancellationToken cancellationToken);
 
+    /// <summary>How the doors speak to it; null where no network is involved.</summary>
+    Wire.ProviderWire? Wire => null;
+
     /// <summary>A client for one call. Retries, time-outs and limits are those of <paramref name="http"/>; the SDK's own are off.</summary>
     IChatClient CreateClient(ProviderSettings provider, string model, ModelFacts facts, HttpClient http);
 

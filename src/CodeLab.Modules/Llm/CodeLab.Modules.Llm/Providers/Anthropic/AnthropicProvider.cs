@@ -1,5 +1,6 @@
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Providers.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 
@@ -15,6 +16,8 @@ internal sealed class AnthropicProvider : IProviderKind
     public int Order => 20;
 
     public Uri OfficialUrl => _official;
+
+    public ProviderWire? Wire { get; } = new AnthropicWire();
 
     public ProviderSettings? FromEnvironment(IConfiguration configuration, LlmOptions options)
     {

@@ -1,6 +1,4 @@
-using System.Net;
 using System.Security.Cryptography;
-using System.Text;
 using Microsoft.Extensions.Logging;
 
 namespace CodeLab.Modules.Llm.Providers.Http;
@@ -12,8 +10,6 @@ namespace CodeLab.Modules.Llm.Providers.Http;
 internal sealed partial class ProviderCallHandler(ProviderCall call, HttpMessageInvoker connections, ILogger<ProviderCallHandler> logger)
     : HttpMessageHandler
 {
-    private const int MostRefusalBytes = 64 * 1024;
-
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         await BufferAsync(request, cancellationToken);
@@ -45,8 +41,8 @@ internal sealed partial class ProviderCallHandler(ProviderCall call, HttpMessage
         {
             response = await connections.SendAsync(request, either.Token);
             if (!response.IsSuccessStatusCode)
-                throw await RefusalAsync(response, either.Token);
-            CheckContentType(response);
+                throw await AnswerChecks.RefusalAsync(call.Provider.Name, response, call.Time, either.Token);
+            AnswerChecks.ContentType(call.Provider.Name, response);
             var left = call.Limits.FirstByte - call.Time.GetElapsedTime(started);
             var body = await response.Content.ReadAsStreamAsync(either.Token);
             var guarded = new StreamContent(new GuardedStream(body, call, left > TimeSpan.Zero ? left : TimeSpan.FromMilliseconds(1)));
@@ -65,7 +61,7 @@ internal sealed partial class ProviderCallHandler(ProviderCall call, HttpMessage
             if (e is OperationCanceledException)
                 throw OutOfTime(e, firstByte.IsCancellationRequested);
             if (e is HttpRequestException or IOException)
-                throw Unreachable(e);
+                throw AnswerChecks.Unreachable(call.Provider.Name, e);
             throw;
         }
     }
@@ -76,68 +72,7 @@ internal sealed partial class ProviderCallHandler(ProviderCall call, HttpMessage
             return call.OverTime();
         if (firstByteOver)
             return call.TimedOut($"sent nothing within {call.Limits.FirstByte.TotalSeconds:0.#} s");
-        // What is left is the connection's own clock: nothing was sent, so a repetition is safe.
-        return new ProviderException(
-            FailureCodes.Timeout,
-            $"{call.Provider.Name} can not be reached in time. Check its base URL and the network.",
-            cause
-        )
-        {
-            IsTransient = true,
-        };
-    }
-
-    private ProviderException Unreachable(Exception cause) =>
-        new(
-            FailureCodes.ProviderError,
-            cause is HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }
-                ? $"No secure connection to {call.Provider.Name}: its certificate is not trusted here. An administrator has to check its base URL."
-                : $"{call.Provider.Name} can not be reached. Check that it runs, its base URL and the network.",
-            cause
-        )
-        {
-            IsTransient = cause is not HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError },
-        };
-
-    private async Task<ProviderException> RefusalAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        var text = new StringBuilder();
-        await using (var body = await response.Content.ReadAsStreamAsync(cancellationToken))
-        {
-            var buffer = new byte[8192];
-            for (var total = 0; total < MostRefusalBytes; )
-            {
-                var read = await body.ReadAsync(buffer, cancellationToken);
-                if (read == 0)
-                    break;
-                total += read;
-                text.Append(Encoding.UTF8.GetString(buffer, 0, read));
-            }
-        }
-        var retryAfter = StatusFailure.RetryAfter(response.Headers, call.Time);
-        return StatusFailure.From(call.Provider.Name, response.StatusCode, text.ToString(), retryAfter);
-    }
-
-    private void CheckContentType(HttpResponseMessage response)
-    {
-        var type = response.Content.Headers.ContentType?.MediaType;
-        if (
-            type
-            is null
-                or "text/event-stream"
-                or "application/json"
-                or "application/x-ndjson"
-                or "text/plain"
-                or "application/octet-stream"
-        )
-            return;
-        throw new ProviderException(
-            FailureCodes.ProviderError,
-            $"{call.Provider.Name} answered with a page instead of a model's answer. An administrator has to check its base URL."
-        )
-        {
-            Status = (int)HttpStatusCode.OK,
-        };
+        return AnswerChecks.NotConnected(call.Provider.Name, cause);
     }
 
     private static async Task BufferAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -23,12 +23,15 @@ internal sealed class ProviderTransport : IDisposable
 
     /// <summary>A client for one call. Disposing it leaves the connections alone.</summary>
     public HttpClient CreateClient(ProviderCall call) =>
-        new(new ProviderCallHandler(call, call.Provider.AllowPrivateNetwork ? _private : _public, _logger), disposeHandler: true)
+        new(new ProviderCallHandler(call, Connections(call.Provider), _logger), disposeHandler: true)
         {
             // The limits of the call rule; HttpClient's own clock would cut long answers of SDKs that buffer.
             Timeout = Timeout.InfiniteTimeSpan,
             BaseAddress = call.Provider.BaseUrl,
         };
+
+    /// <summary>The bare connections for a provider: status, limits and retries are the caller's.</summary>
+    public HttpMessageInvoker Connections(ProviderSettings provider) => provider.AllowPrivateNetwork ? _private : _public;
 
     public void Dispose()
     {
@@ -48,6 +51,8 @@ internal sealed class ProviderTransport : IDisposable
                 PooledConnectionLifetime = TimeSpan.FromMinutes(5),
                 PooledConnectionIdleTimeout = TimeSpan.FromMinutes(1),
                 MaxResponseHeadersLength = 64,
+                // An answer that is not read to its end was left: the provider is told at once, not after the rest was drained.
+                MaxResponseDrainSize = 0,
                 // Spans of ours tell of provider calls; the default handler's would carry the full address.
                 ActivityHeadersPropagator = null,
                 ConnectCallback = (context, cancellationToken) => ConnectAsync(context, allowPrivate, cancellationToken),

@@ -1,5 +1,6 @@
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Providers.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
@@ -14,6 +15,8 @@ internal sealed class OllamaProvider(IOptions<LlmOptions> options) : IProviderKi
     public string Kind => "ollama";
 
     public int Order => 30;
+
+    public ProviderWire? Wire { get; } = new OllamaWire();
 
     public ProviderSettings? FromEnvironment(IConfiguration configuration, LlmOptions options)
     {

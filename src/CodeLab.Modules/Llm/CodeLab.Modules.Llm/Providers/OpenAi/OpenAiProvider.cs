@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Providers.Wire;
 using Microsoft.Extensions.AI;
 using Microsoft.Extensions.Configuration;
 
@@ -19,6 +20,8 @@ internal sealed partial class OpenAiProvider : IProviderKind
     public int Order => 10;
 
     public Uri OfficialUrl => _official;
+
+    public ProviderWire? Wire { get; } = new OpenAiWire();
 
     public ProviderSettings? FromEnvironment(IConfiguration configuration, LlmOptions options)
     {
