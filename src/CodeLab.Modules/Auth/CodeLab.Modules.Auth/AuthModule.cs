@@ -14,6 +14,7 @@ using CodeLab.Modules.Auth.Keys;
 using CodeLab.Modules.Auth.Limits;
 using CodeLab.Modules.Auth.Persistence;
 using CodeLab.Modules.Auth.Setup;
+using CodeLab.Modules.Auth.Teams;
 using CodeLab.Modules.Auth.Tokens;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Authentication;
@@ -51,6 +52,12 @@ public static class AuthModule
         services.AddSingleton<Accounts>();
         services.AddSingleton<AuthMetrics>();
         services.AddSingleton<SignIns>();
+        services.AddSingleton<AccountChanges>();
+        services.AddSingleton<AccountLinks>();
+        services.AddSingleton<OwnPassword>();
+        services.AddSingleton<OwnSignIns>();
+        services.AddSingleton<TeamStore>();
+        services.AddSingleton<ServiceAddress>();
         services.AddSingleton<RefreshTokens>();
         services.AddSingleton<IdentityTokens>();
         services.AddSingleton<TokenGrants>();
@@ -114,6 +121,8 @@ public static class AuthModule
         DeviceAuthorizationEndpoint.Map(app);
         SetupEndpoints.Map(app);
         UserEndpoints.Map(app);
+        MeEndpoints.Map(app);
+        TeamEndpoints.Map(app);
         AuditEndpoints.Map(app);
     }
 }

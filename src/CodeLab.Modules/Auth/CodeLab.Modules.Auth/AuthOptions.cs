@@ -66,6 +66,14 @@ internal sealed class AuthOptions : IValidatableObject
     [Range(1, 36_500)]
     public int AuditDays { get; set; } = 365;
 
+    /// <summary>Hours an invitation link is good; 168 by default.</summary>
+    [Range(1, 720)]
+    public int InvitationHours { get; set; } = 168;
+
+    /// <summary>Hours a link to reset a password is good; 24 by default.</summary>
+    [Range(1, 168)]
+    public int ResetLinkHours { get; set; } = 24;
+
     /// <summary>Lock-out after failed sign-ins.</summary>
     public LockoutOptions Lockout { get; set; } = new();
 

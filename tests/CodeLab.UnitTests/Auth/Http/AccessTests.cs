@@ -188,7 +188,7 @@ public sealed class AccessTests : IAsyncLifetime
         Assert.Equal(["linus"], second.Json["users"]!.AsArray().Select(u => u!["username"]!.ToString()));
         Assert.False(second.Json.ContainsKey("next_cursor"));
         Assert.Equal(HttpStatusCode.Conflict, taken.Status);
-        Assert.DoesNotContain("password", first.Body, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("hash", first.Body, StringComparison.OrdinalIgnoreCase);
     }
 
     private string Forge(string forgery, string good, string refresh)

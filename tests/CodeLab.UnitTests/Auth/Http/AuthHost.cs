@@ -69,6 +69,10 @@ internal sealed class AuthHost : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new());
         builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
         builder.Services.AddRoutingCore();
+        // As the host reads bodies.
+        builder.Services.ConfigureHttpJsonOptions(o =>
+            o.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower
+        );
         builder.Logging.ClearProviders();
         // Small keys: tests make many, and their size is not what is tested.
         builder.Configuration.AddInMemoryCollection([new("CodeLab:Auth:SigningKeyBits", "2048")]);
@@ -144,6 +148,14 @@ internal sealed class AuthHost : IAsyncDisposable
 
     public async Task<Answer> PostAsync(string path, string? token, JsonObject? body = null) =>
         await SendAsync(HttpMethod.Post, path, token, body);
+
+    public async Task<Answer> PatchAsync(string path, string? token, JsonObject? body = null) =>
+        await SendAsync(HttpMethod.Patch, path, token, body);
+
+    public async Task<Answer> PutAsync(string path, string? token, JsonObject? body = null) =>
+        await SendAsync(HttpMethod.Put, path, token, body);
+
+    public async Task<Answer> DeleteAsync(string path, string? token) => await SendAsync(HttpMethod.Delete, path, token);
 
     /// <summary>Makes a user as the internal service does.</summary>
     public async Task<string> CreateUserAsync(string name, params string[] roles)

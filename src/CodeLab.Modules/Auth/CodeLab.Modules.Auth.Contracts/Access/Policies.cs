@@ -12,8 +12,20 @@ public static class Policies
     /// <summary>Role <c>admin</c> with scope <c>api:admin</c>; password-grant tokens never have it (security.md §4).</summary>
     public const string Admin = "api:admin";
 
-    /// <summary>Scope <c>llm:invoke</c>.</summary>
+    /// <summary>
+    /// Scope <c>llm:invoke</c>, and a role that may change things (not <c>viewer</c>). Routes that declare it also take an access key or token
+    /// from the headers <c>x-api-key</c> and <c>api-key</c>, as clients of the model providers send them; no other route does.
+    /// </summary>
     public const string Invoke = "llm:invoke";
+
+    /// <summary>Signed in, whatever the scope. Declared by name, so that no route is open to everybody signed in by oversight.</summary>
+    public const string SignedIn = "signed-in";
+
+    /// <summary>
+    /// Signed in as a person (claim <c>sid</c>) with scope <c>api:write</c>, whatever the role: for one's own password, sign-ins and keys.
+    /// Access keys and services do not pass: a stolen key must not be able to make itself lasting.
+    /// </summary>
+    public const string Account = "account";
 }
 
 /// <summary>Roles a user may have.</summary>

@@ -17,11 +17,13 @@ internal static class AccessPolicies
             .AddPolicy(Policies.Read, Signed(user => HasScope(user, "api:read")))
             .AddPolicy(Policies.Write, Signed(user => HasScope(user, "api:write") && (IsService(user) || user.GetRoles().Any(MayWrite))))
             .AddPolicy(Policies.Admin, Signed(user => HasScope(user, "api:admin") && (IsService(user) || user.IsInRole(Roles.Admin))))
-            .AddPolicy(Policies.Invoke, Signed(user => HasScope(user, "llm:invoke")));
+            .AddPolicy(Policies.Invoke, Signed(user => HasScope(user, "llm:invoke") && (IsService(user) || user.GetRoles().Any(MayWrite))))
+            .AddPolicy(Policies.SignedIn, Signed(_ => true))
+            .AddPolicy(Policies.Account, Signed(user => HasScope(user, "api:write") && user.FindFirst("sid") is not null));
     }
 
     /// <summary>True for a registered service, which has no user: its scopes are what the operator gave it.</summary>
-    public static bool IsService(ClaimsPrincipal user) => user.FindFirst("sid") is null;
+    public static bool IsService(ClaimsPrincipal user) => user.FindFirst("sid") is null && user.FindFirst("key_id") is null;
 
     private static bool HasScope(ClaimsPrincipal user, string scope) =>
         user.FindFirstValue("scope")?.Split(' ').Contains(scope, StringComparer.Ordinal) == true;

@@ -32,7 +32,7 @@ internal sealed class AuthStartup(
             return;
         if (await administrator.TryCreateAsync(cancellationToken))
             return;
-        await setup.PrintLinkAsync(connection, cancellationToken);
+        await setup.PrintLinkAsync(isFirstStart: true, cancellationToken);
     }
 }
 
@@ -62,11 +62,7 @@ internal sealed partial class AdministratorFromEnvironment(
         }
         name = string.IsNullOrEmpty(name) ? "admin" : name;
         var email = configuration["CODELAB_ADMIN_EMAIL"] is { Length: > 0 } given ? given : $"{name}@codelab.local";
-        var result = await accounts.CreateAsync(
-            new(name, email, password, [Roles.Admin]),
-            (transaction, id) => setup.TryClaimAsync(transaction, token: null, id, cancellationToken),
-            cancellationToken
-        );
+        var result = await accounts.CreateAsync(new(name, email, password, [Roles.Admin]), setup.Claim(token: null), cancellationToken);
         if (result.Error is { } error)
             throw new InvalidOperationException($"The administrator of the environment ('{name}') was refused. {error.Message}");
         setup.Claimed();

@@ -112,7 +112,7 @@ internal static partial class SetupEndpoints
         }
         var result = await accounts.CreateAsync(
             new(body.Username ?? "", body.Email ?? "", body.Password ?? "", [Roles.Admin]),
-            (transaction, id) => state.TryClaimAsync(transaction, token, id, context.RequestAborted),
+            state.Claim(token),
             context.RequestAborted
         );
         if (result.Error is { } error)

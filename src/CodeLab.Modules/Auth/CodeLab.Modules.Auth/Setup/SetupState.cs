@@ -3,10 +3,9 @@ using System.Security.Cryptography;
 using System.Text;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Persistence;
-using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
-using Microsoft.Extensions.Configuration;
+using CodeLab.Modules.Auth.Users;
 
 namespace CodeLab.Modules.Auth.Setup;
 
@@ -29,10 +28,18 @@ internal enum TokenCheck
 /// Whether the service has its first administrator. The token of the set-up link is known to the console only; the store has its SHA-256
 /// (security.md §5).
 /// </summary>
-internal sealed class SetupState(Database database, TimeProvider time, IConfiguration configuration, IServer server, SetupConsole console)
+internal sealed class SetupState(
+    Database database,
+    IAuditTrail audit,
+    Callers callers,
+    TimeProvider time,
+    ServiceAddress address,
+    SetupConsole console
+)
 {
     private const int MostWrongTokens = 10;
     private static readonly TimeSpan _lifetime = TimeSpan.FromMinutes(60);
+    private static readonly TimeSpan _together = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan _recheck = TimeSpan.FromSeconds(1);
     private volatile bool _claimed;
     private long _askedAt;
@@ -65,24 +72,47 @@ internal sealed class SetupState(Database database, TimeProvider time, IConfigur
         return _claimed;
     }
 
-    /// <summary>Makes a new token, of which only the hash is kept, and prints its link.</summary>
-    public async Task PrintLinkAsync(DbConnection connection, CancellationToken cancellationToken)
+    /// <summary>Makes a new token, of which only the hash is kept, and prints its link; false when there is an administrator already.</summary>
+    /// <param name="isFirstStart">
+    /// True at a start: of several nodes that start together only the one that wrote the row prints it, or all links but the last would be
+    /// void.
+    /// </param>
+    /// <param name="cancellationToken">Stops it.</param>
+    public async Task<bool> PrintLinkAsync(bool isFirstStart, CancellationToken cancellationToken)
     {
         var token = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
-        var written = await connection.ExecuteAsync(
-            "INSERT INTO auth_setup (id, token_hash, expires_at, wrong_tokens) VALUES (1, @hash, @expires, 0) "
-                + "ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at, wrong_tokens = 0 "
-                + "WHERE auth_setup.claimed_at IS NULL",
-            null,
-            [("@hash", Hash(token)), ("@expires", (time.GetUtcNow() + _lifetime).ToUnixTimeMilliseconds())],
+        var now = time.GetUtcNow();
+        var expires = (now + _lifetime).ToUnixTimeMilliseconds();
+        // One process has no others to wait for, and whoever restarts it looks at its newest output.
+        var keep =
+            isFirstStart && database.Provider == DatabaseProvider.PostgreSql ? expires - (long)_together.TotalMilliseconds : long.MaxValue;
+        var written = await database.TransactAsync(
+            (connection, transaction) =>
+                connection.ExecuteAsync(
+                    "INSERT INTO auth_setup (id, token_hash, expires_at, wrong_tokens) VALUES (1, @hash, @expires, 0) "
+                        + "ON CONFLICT (id) DO UPDATE SET token_hash = excluded.token_hash, expires_at = excluded.expires_at, "
+                        + "wrong_tokens = 0 "
+                        + "WHERE auth_setup.claimed_at IS NULL AND (auth_setup.token_hash IS NULL OR auth_setup.expires_at < @keep)",
+                    transaction,
+                    [("@hash", Hash(token)), ("@expires", expires), ("@keep", keep)],
+                    default
+                ),
             cancellationToken
         );
-        if (written == 0)
-            return;
-        await console.Out.WriteLineAsync(
-            $"Open {BaseAddress()}/setup#{token} within {_lifetime.TotalMinutes:0} min to create the administrator"
-        );
+        if (written == 1)
+        {
+            await console.Out.WriteLineAsync(
+                $"Open {address.Base}/setup#{token} within {_lifetime.TotalMinutes:0} min to create the administrator"
+            );
+        }
+        else if (isFirstStart)
+        {
+            await console.Out.WriteLineAsync(
+                "Another node has just printed the set-up link. To print a new one, run this program with: setup-link"
+            );
+        }
         await console.Out.FlushAsync(cancellationToken);
+        return written == 1;
     }
 
     /// <summary>Checks a token before any work is done for its bearer. The tenth wrong one makes a new link.</summary>
@@ -105,25 +135,46 @@ internal sealed class SetupState(Database database, TimeProvider time, IConfigur
         }
         if (stored is not null && CryptographicOperations.FixedTimeEquals(stored, Hash(token)))
             return expires > time.Milliseconds() ? TokenCheck.Right : TokenCheck.Expired;
-        var wrong = await connection.ScalarAsync(
-            "UPDATE auth_setup SET wrong_tokens = wrong_tokens + 1 WHERE id = 1 RETURNING wrong_tokens",
-            null,
-            [],
+        var entry = callers.Stamp(new AuditEvent("setup.failed") { Outcome = "failure", Reason = "wrong token" });
+        var wrong = await database.TransactAsync(
+            async (writing, transaction) =>
+            {
+                await audit.AppendAsync(writing, transaction, entry);
+                return await writing.ScalarAsync(
+                    "UPDATE auth_setup SET wrong_tokens = wrong_tokens + 1 WHERE id = 1 RETURNING wrong_tokens",
+                    transaction,
+                    [],
+                    default
+                );
+            },
             cancellationToken
         );
         if (Convert.ToInt64(wrong, System.Globalization.CultureInfo.InvariantCulture) >= MostWrongTokens)
-            await PrintLinkAsync(connection, cancellationToken);
+            await PrintLinkAsync(isFirstStart: false, cancellationToken);
         return TokenCheck.Wrong;
     }
 
     /// <summary>Claims the set-up in the caller's transaction: of any number of claims one gets true, and it makes the administrator.</summary>
-    /// <param name="transaction">The transaction that also writes the user.</param>
     /// <param name="token">Token of the link; null for the administrator named in the environment.</param>
-    /// <param name="userId">The administrator to be.</param>
-    /// <param name="cancellationToken">Stops it.</param>
-    public async Task<bool> TryClaimAsync(DbTransaction transaction, string? token, string userId, CancellationToken cancellationToken)
+    public AccountGuard Claim(string? token)
     {
-        var connection = transaction.Connection!;
+        var entry = callers.Stamp(
+            new AuditEvent("setup.claimed")
+            {
+                Metadata = new Dictionary<string, object?> { ["by"] = token is null ? "environment" : "link" },
+            }
+        );
+        return async (connection, transaction, userId) =>
+        {
+            var claimed = await TryClaimAsync(connection, transaction, token, userId);
+            if (claimed)
+                await audit.AppendAsync(connection, transaction, entry with { Actor = userId, Subject = userId });
+            return claimed;
+        };
+    }
+
+    private async Task<bool> TryClaimAsync(DbConnection connection, DbTransaction? transaction, string? token, string userId)
+    {
         var now = time.Milliseconds();
         if (token is not null)
         {
@@ -132,7 +183,7 @@ internal sealed class SetupState(Database database, TimeProvider time, IConfigur
                         + "WHERE id = 1 AND claimed_at IS NULL AND token_hash = @hash AND expires_at > @now",
                     transaction,
                     [("@now", now), ("@user", userId), ("@hash", Hash(token))],
-                    cancellationToken
+                    default
                 ) == 1;
         }
         return await connection.ExecuteAsync(
@@ -141,26 +192,12 @@ internal sealed class SetupState(Database database, TimeProvider time, IConfigur
                     + "WHERE auth_setup.claimed_at IS NULL",
                 transaction,
                 [("@now", now), ("@user", userId)],
-                cancellationToken
+                default
             ) == 1;
     }
 
     /// <summary>Lets everybody in; called after the commit.</summary>
     public void Claimed() => _claimed = true;
-
-    private string BaseAddress()
-    {
-        if (configuration["CodeLab:PublicUrl"] is { Length: > 0 } url)
-            return url.TrimEnd('/');
-        var address = server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? "http://localhost:8000";
-        // Where it listens on every address, this machine's own name for itself is one that works.
-        return address
-            .Replace("://[::]", "://localhost", StringComparison.Ordinal)
-            .Replace("://0.0.0.0", "://localhost", StringComparison.Ordinal)
-            .Replace("://+", "://localhost", StringComparison.Ordinal)
-            .Replace("://*", "://localhost", StringComparison.Ordinal)
-            .TrimEnd('/');
-    }
 
     private static byte[] Hash(string token) => SHA256.HashData(Encoding.UTF8.GetBytes(token));
 }

@@ -1,4 +1,7 @@
+using System.Data.Common;
+using System.Globalization;
 using CodeLab.BuildingBlocks.Data;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Persistence;
 using Microsoft.Extensions.Options;
 
@@ -8,7 +11,7 @@ namespace CodeLab.Modules.Auth.Users;
 /// Locks a name after failed sign-ins, whether or not it belongs to a user, so that a lock tells nothing. It never ends existing sign-ins
 /// and never stops a refresh (security.md §3).
 /// </summary>
-internal sealed class Lockouts(Database database, TimeProvider time, IOptions<AuthOptions> options)
+internal sealed class Lockouts(Database database, IAuditTrail audit, TimeProvider time, IOptions<AuthOptions> options)
 {
     private long Window => (long)TimeSpan.FromMinutes(options.Value.Lockout.Minutes).TotalMilliseconds;
 
@@ -25,12 +28,51 @@ internal sealed class Lockouts(Database database, TimeProvider time, IOptions<Au
         return until is long milliseconds ? DateTimeOffset.FromUnixTimeMilliseconds(milliseconds) : null;
     }
 
-    /// <summary>Counts a failure; true when it was the one that locked the name.</summary>
-    public async Task<bool> FailedAsync(string name, CancellationToken cancellationToken)
+    /// <summary>Counts a failure and writes it to the audit, with the lock where this was the one that brought it.</summary>
+    /// <param name="name">Normalised name.</param>
+    /// <param name="entry">What the audit is told of the failure.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    public Task FailedAsync(string name, AuditEvent entry, CancellationToken cancellationToken) =>
+        database.TransactAsync(
+            async (connection, transaction) =>
+            {
+                var (failures, lockedUntil, isNew) = await CountAsync(connection, transaction, name);
+                await audit.AppendAsync(connection, transaction, entry);
+                if (isNew)
+                {
+                    var until = DateTimeOffset
+                        .FromUnixTimeMilliseconds(lockedUntil)
+                        .UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+                    await audit.AppendAsync(
+                        connection,
+                        transaction,
+                        entry with
+                        {
+                            Type = "account_locked",
+                            Reason = $"{failures} failed sign-ins",
+                            Metadata = new Dictionary<string, object?> { ["locked_until"] = until },
+                        }
+                    );
+                }
+                return true;
+            },
+            cancellationToken
+        );
+
+    /// <summary>Forgets the failures of a name: after a success, or when an administrator unlocks it. True when there were any.</summary>
+    public static async Task<bool> ClearAsync(DbConnection connection, DbTransaction? transaction, string name) =>
+        await connection.ExecuteAsync("DELETE FROM auth_lockouts WHERE name = @name", transaction, [("@name", name)], default) > 0;
+
+    private async Task<(long Failures, long LockedUntil, bool IsNew)> CountAsync(
+        DbConnection connection,
+        DbTransaction? transaction,
+        string name
+    )
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
+        var now = time.Milliseconds();
+        var until = now + Window;
         // One statement, so that guesses sent at once are all counted. Old failures are forgotten; a running lock is not prolonged.
-        var locked = await connection.ScalarAsync(
+        await using var command = connection.Command(
             """
             INSERT INTO auth_lockouts (name, failures, last_failure_at, locked_until)
             VALUES (@name, 1, @now, CASE WHEN 1 >= @threshold THEN @until END)
@@ -43,22 +85,20 @@ internal sealed class Lockouts(Database database, TimeProvider time, IOptions<Au
                     WHEN (CASE WHEN auth_lockouts.last_failure_at < @forget OR auth_lockouts.locked_until <= @now
                         THEN 1 ELSE auth_lockouts.failures + 1 END) >= @threshold THEN @until
                 END
-            RETURNING locked_until
+            RETURNING failures, locked_until
             """,
-            null,
-            [
-                ("@name", name),
-                ("@now", time.Milliseconds()),
-                ("@until", time.Milliseconds() + Window),
-                ("@forget", time.Milliseconds() - Window),
-                ("@threshold", options.Value.Lockout.Threshold),
-            ],
-            cancellationToken
+            transaction,
+            ("@name", name),
+            ("@now", now),
+            ("@until", until),
+            ("@forget", now - Window),
+            ("@threshold", options.Value.Lockout.Threshold)
         );
-        return locked is long;
+        await using var reader = await command.ExecuteReaderAsync();
+        await reader.ReadAsync();
+        var failures = reader.GetInt64(0);
+        var locked = reader.NullableInt64(1) ?? 0;
+        // A failure under a running lock counts on, and is not the one that brought it.
+        return (failures, locked, locked == until && failures == options.Value.Lockout.Threshold);
     }
-
-    /// <summary>Forgets the failures of a name: after a success, or when an administrator unlocks it.</summary>
-    public Task ClearAsync(string name, CancellationToken cancellationToken) =>
-        database.ExecuteAsync("DELETE FROM auth_lockouts WHERE name = @name", [("@name", name)], cancellationToken);
 }

@@ -1,65 +1,59 @@
-using System.Security.Claims;
 using System.Text.Json.Serialization;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Teams;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 
 namespace CodeLab.Modules.Auth.Users;
 
-/// <summary>Routes of users: <c>/api/v1/me</c> for everybody, <c>/api/v1/admin/users</c> for administrators (design.md §14).</summary>
+/// <summary>Users, for administrators (design.md §14).</summary>
 internal static class UserEndpoints
 {
     private const int MostAtOnce = 200;
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/api/v1/me", GetMeAsync)
-            .WithTags("Users")
-            .WithName("GetMe")
-            .WithSummary("The caller, as the server sees it")
-            .RequireAuthorization();
         var users = app.MapGroup("/api/v1/admin/users").WithTags("Users").RequireAuthorization(Policies.Admin);
-        users.MapGet("/", ListAsync).WithName("ListUsers").WithSummary("Lists users by name");
-        users.MapPost("/", CreateAsync).WithName("CreateUser").WithSummary("Creates a user with a password");
+        users.MapGet("/", ListAsync).WithName("ListUsers").WithSummary("Lists users by name; q searches name and e-mail");
+        users.MapPost("/", CreateAsync).WithName("CreateUser").WithSummary("Creates a user; without a password, an invitation link");
         users.MapGet("/{id}", GetAsync).WithName("GetUser").WithSummary("Shows a user");
+        users.MapPatch("/{id}", PatchAsync).WithName("ChangeUser").WithSummary("Changes name, e-mail or roles");
+        users.MapDelete("/{id}", DeleteAsync).WithName("DeleteUser").WithSummary("Deletes a user; the audit keeps a pseudonym");
         users.MapPost("/{id}/disable", DisableAsync).WithName("DisableUser").WithSummary("Disables a user and ends their sign-ins");
         users.MapPost("/{id}/enable", EnableAsync).WithName("EnableUser").WithSummary("Lets a disabled user sign in again");
-    }
-
-    private static async Task<IResult> GetMeAsync(ClaimsPrincipal user, Accounts accounts, CancellationToken cancellationToken)
-    {
-        var id = user.GetUserId();
-        var account = AccessPolicies.IsService(user) ? null : await accounts.FindAsync(id, cancellationToken);
-        var scopes = user.FindFirstValue("scope")?.Split(' ', StringSplitOptions.RemoveEmptyEntries) ?? [];
-        var me = new Me(id, account?.Username, account?.Email, account?.Roles ?? [], scopes, user.FindFirstValue("client_id") ?? "");
-        return Results.Json(me, UsersJson.Default.Me);
+        users.MapPost("/{id}/unlock", UnlockAsync).WithName("UnlockUser").WithSummary("Ends a lock-out");
+        users.MapPost("/{id}/reset-password", LinkAsync).WithName("ResetUserPassword").WithSummary("Makes a link to set a new password");
+        users.MapGet("/{id}/sessions", SessionsAsync).WithName("ListUserSessions").WithSummary("Sign-ins of a user");
+        users.MapDelete("/{id}/sessions", SignOutAsync).WithName("EndUserSessions").WithSummary("Ends all sign-ins of a user");
     }
 
     private static async Task<IResult> ListAsync(
         Accounts accounts,
         CancellationToken cancellationToken,
         int limit = 50,
-        string? cursor = null
+        string? cursor = null,
+        string? q = null
     )
     {
         limit = Math.Clamp(limit, 1, MostAtOnce);
-        var found = await accounts.ListAsync(limit + 1, cursor, cancellationToken);
+        var found = await accounts.ListAsync(limit + 1, cursor, q, cancellationToken);
         var page = found.Take(limit).ToArray();
         var next = found.Count > limit ? PasswordSignIn.Normalize(page[^1].Username) : null;
         return Results.Json(new UserList(page, next), UsersJson.Default.UserList);
     }
 
     private static async Task<IResult> CreateAsync(
-        CreateUserBody body,
+        CreateUserBody? body,
         Accounts accounts,
+        AccountLinks links,
         HttpContext context,
         CancellationToken cancellationToken
     )
     {
-        var account = new NewAccount(body.Username ?? "", body.Email ?? "", body.Password ?? "", body.Roles ?? [Roles.Developer]);
+        var account = new NewAccount(body?.Username ?? "", body?.Email ?? "", body?.Password, body?.Roles ?? [Roles.Developer]);
         Result<Account?> result;
         try
         {
@@ -71,57 +65,126 @@ internal static class UserEndpoints
         }
         if (result.Error is { } error)
             return error.ToProblem(context);
-        context.Response.Headers.Location = $"/api/v1/admin/users/{result.Value!.Id}";
-        return Results.Json(result.Value, UsersJson.Default.Account, statusCode: StatusCodes.Status201Created);
+        var created = result.Value!;
+        AccountLink? invitation = null;
+        if (!created.HasPassword)
+            invitation = (await links.CreateAsync(created.Id, cancellationToken)).Value;
+        context.Response.Headers.Location = $"/api/v1/admin/users/{created.Id}";
+        context.Response.Headers.CacheControl = "no-store";
+        var answer = new CreatedUser(
+            created.Id,
+            created.Username,
+            created.Email,
+            created.Roles,
+            created.Enabled,
+            created.CreatedAt,
+            created.HasPassword
+        )
+        {
+            InvitationUrl = invitation?.Url,
+            InvitationExpiresAt = invitation?.ExpiresAt,
+        };
+        return Results.Json(answer, UsersJson.Default.CreatedUser, statusCode: StatusCodes.Status201Created);
     }
 
-    private static async Task<IResult> GetAsync(string id, Accounts accounts, HttpContext context, CancellationToken cancellationToken) =>
-        await accounts.FindAsync(id, cancellationToken) is { } account
-            ? Results.Json(account, UsersJson.Default.Account)
-            : UserErrors.NotFound.ToProblem(context);
-
-    private static Task<IResult> DisableAsync(string id, Accounts accounts, HttpContext context, CancellationToken cancellationToken) =>
-        SetAsync(id, enabled: false, accounts, context, cancellationToken);
-
-    private static Task<IResult> EnableAsync(string id, Accounts accounts, HttpContext context, CancellationToken cancellationToken) =>
-        SetAsync(id, enabled: true, accounts, context, cancellationToken);
-
-    private static async Task<IResult> SetAsync(
+    private static async Task<IResult> GetAsync(
         string id,
-        bool enabled,
         Accounts accounts,
+        TeamStore teams,
         HttpContext context,
         CancellationToken cancellationToken
-    )
+    ) =>
+        await accounts.FindAsync(id, cancellationToken) is { } account
+            ? Results.Json(account with { Teams = await teams.OfUserAsync(id, cancellationToken) }, UsersJson.Default.Account)
+            : UserErrors.NotFound.ToProblem(context);
+
+    private static async Task<IResult> PatchAsync(
+        string id,
+        PatchUserBody? body,
+        AccountChanges changes,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) => Answer(await changes.PatchAsync(id, new(body?.Username, body?.Email, body?.Roles), cancellationToken), context);
+
+    private static async Task<IResult> DeleteAsync(
+        string id,
+        AccountChanges changes,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) => await changes.DeleteAsync(id, cancellationToken) is { } error ? error.ToProblem(context) : Results.NoContent();
+
+    private static async Task<IResult> DisableAsync(
+        string id,
+        AccountChanges changes,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) => Answer(await changes.DisableAsync(id, cancellationToken), context);
+
+    private static async Task<IResult> EnableAsync(
+        string id,
+        AccountChanges changes,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) => Answer(await changes.EnableAsync(id, cancellationToken), context);
+
+    private static async Task<IResult> UnlockAsync(
+        string id,
+        AccountChanges changes,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) => Answer(await changes.UnlockAsync(id, cancellationToken), context);
+
+    private static async Task<IResult> SignOutAsync(
+        string id,
+        AccountChanges changes,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) => Answer(await changes.SignOutAsync(id, cancellationToken), context);
+
+    private static async Task<IResult> LinkAsync(string id, AccountLinks links, HttpContext context, CancellationToken cancellationToken)
     {
-        var result = await accounts.SetEnabledAsync(id, enabled, cancellationToken);
-        return result.Error is { } error ? error.ToProblem(context) : Results.Json(result.Value, UsersJson.Default.Account);
+        var result = await links.CreateAsync(id, cancellationToken);
+        if (result.Error is { } error)
+            return error.ToProblem(context);
+        context.Response.Headers.CacheControl = "no-store";
+        return Results.Json(result.Value, UsersJson.Default.AccountLink);
     }
-}
 
-/// <summary>Errors of users.</summary>
-internal static class UserErrors
-{
-    public static readonly Error NotFound = new("USER_NOT_FOUND", "There is no such user.", 404);
+    private static async Task<IResult> SessionsAsync(
+        string id,
+        Accounts accounts,
+        OwnSignIns signIns,
+        HttpContext context,
+        CancellationToken cancellationToken
+    ) =>
+        await accounts.FindAsync(id, cancellationToken) is null
+            ? UserErrors.NotFound.ToProblem(context)
+            : Results.Json(new SignInList(await signIns.ListAsync(id, null, cancellationToken)), UsersJson.Default.SignInList);
 
-    public static readonly Error Busy = new("RATE_LIMIT_EXCEEDED", "Too many passwords are being checked. Try again.", 429)
-    {
-        RetryAfterSeconds = 1,
-    };
+    private static IResult Answer(Result<Account> result, HttpContext context) =>
+        result.Error is { } error ? error.ToProblem(context) : Results.Json(result.Value, UsersJson.Default.Account);
 }
 
 internal sealed record CreateUserBody(string? Username, string? Email, string? Password, IReadOnlyList<string>? Roles);
 
+internal sealed record PatchUserBody(string? Username, string? Email, IReadOnlyList<string>? Roles);
+
 internal sealed record UserList(IReadOnlyList<Account> Users, string? NextCursor);
 
-internal sealed record Me(
+/// <summary>A new user, with the invitation link when it has no password: the link is shown this once.</summary>
+internal sealed record CreatedUser(
     string Id,
-    string? Username,
-    string? Email,
+    string Username,
+    string Email,
     IReadOnlyList<string> Roles,
-    IReadOnlyList<string> Scopes,
-    string ClientId
-);
+    bool Enabled,
+    DateTimeOffset CreatedAt,
+    bool HasPassword
+)
+{
+    public string? InvitationUrl { get; init; }
+    public DateTimeOffset? InvitationExpiresAt { get; init; }
+}
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
@@ -129,7 +192,13 @@ internal sealed record Me(
     Converters = [typeof(CodeLab.Protocol.UtcTimestampConverter)]
 )]
 [JsonSerializable(typeof(CreateUserBody))]
+[JsonSerializable(typeof(PatchUserBody))]
+[JsonSerializable(typeof(CreatedUser))]
 [JsonSerializable(typeof(Account))]
+[JsonSerializable(typeof(AccountLink))]
 [JsonSerializable(typeof(UserList))]
 [JsonSerializable(typeof(Me))]
+[JsonSerializable(typeof(SignInList))]
+[JsonSerializable(typeof(ChangePasswordBody))]
+[JsonSerializable(typeof(SignedOut))]
 internal sealed partial class UsersJson : JsonSerializerContext;
