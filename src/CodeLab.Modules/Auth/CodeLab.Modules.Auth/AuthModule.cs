@@ -5,6 +5,7 @@ using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Secrets;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.AccessKeys;
 using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Browser;
 using CodeLab.Modules.Auth.Clients;
@@ -57,6 +58,10 @@ public static class AuthModule
         services.AddSingleton<OwnPassword>();
         services.AddSingleton<OwnSignIns>();
         services.AddSingleton<TeamStore>();
+        services.AddSingleton<AccessKeyStore>();
+        services.AddSingleton<AccessKeyStates>();
+        services.AddSingleton<AccessKeyUse>();
+        services.AddHostedService(provider => provider.GetRequiredService<AccessKeyUse>());
         services.AddSingleton<ServiceAddress>();
         services.AddSingleton<RefreshTokens>();
         services.AddSingleton<IdentityTokens>();
@@ -123,6 +128,7 @@ public static class AuthModule
         UserEndpoints.Map(app);
         MeEndpoints.Map(app);
         TeamEndpoints.Map(app);
+        AccessKeyEndpoints.Map(app);
         AuditEndpoints.Map(app);
     }
 }

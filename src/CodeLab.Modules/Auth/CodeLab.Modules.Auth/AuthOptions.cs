@@ -66,6 +66,10 @@ internal sealed class AuthOptions : IValidatableObject
     [Range(1, 36_500)]
     public int AuditDays { get; set; } = 365;
 
+    /// <summary>Hours the old secret of an access key works on after a rotation that names no overlap; 24 by default, 0 for none.</summary>
+    [Range(0, 720)]
+    public int AccessKeyOverlapHours { get; set; } = 24;
+
     /// <summary>Hours an invitation link is good; 168 by default.</summary>
     [Range(1, 720)]
     public int InvitationHours { get; set; } = 168;

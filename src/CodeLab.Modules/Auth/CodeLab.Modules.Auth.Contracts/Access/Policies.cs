@@ -13,8 +13,9 @@ public static class Policies
     public const string Admin = "api:admin";
 
     /// <summary>
-    /// Scope <c>llm:invoke</c>, and a role that may change things (not <c>viewer</c>). Routes that declare it also take an access key or token
-    /// from the headers <c>x-api-key</c> and <c>api-key</c>, as clients of the model providers send them; no other route does.
+    /// Scope <c>llm:invoke</c>, and a role that may change things (not <c>viewer</c>). A token or an access key (<c>clk_…</c>) in
+    /// <c>Authorization</c>; doors that take keys under other header names (<c>x-api-key</c>, <c>api-key</c>) move them there before sign-in.
+    /// The claim <c>key_id</c> tells which key it was.
     /// </summary>
     public const string Invoke = "llm:invoke";
 

@@ -3,17 +3,20 @@ using System.Text.Encodings.Web;
 using System.Text.Json.Serialization;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
+using CodeLab.Modules.Auth.AccessKeys;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Clients;
 using CodeLab.Modules.Auth.Tokens;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Auth.Access;
 
 /// <summary>
-/// Authenticates requests by access token: from the <c>Authorization</c> header, and on hub paths, where a browser can send no header,
+/// Authenticates requests by access token or access key (<c>clk_…</c>): from the <c>Authorization</c> header, and on hub paths, where a browser can send no header,
 /// from <c>access_token</c> of the query (security.md §3.6). Writes the published 401 and 403.
 /// </summary>
 internal sealed class BearerHandler(
@@ -22,7 +25,10 @@ internal sealed class BearerHandler(
     UrlEncoder encoder,
     AccessTokens tokens,
     SignInStates states,
-    ClientRegistry clients
+    AccessKeyStates keys,
+    AccessKeyUse keyUse,
+    ClientRegistry clients,
+    IAuditTrail audit
 ) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public new const string Scheme = "Bearer";
@@ -35,6 +41,8 @@ internal sealed class BearerHandler(
             return AuthenticateResult.NoResult();
         if (token.Length > LongestToken)
             return AuthenticateResult.Fail("Invalid token");
+        if (token.StartsWith(AccessKeyStore.Prefix, StringComparison.Ordinal))
+            return await AuthenticateKeyAsync(token);
         var (claims, expires, fault) = await tokens.VerifyAsync(token);
         if (claims is null)
             return AuthenticateResult.Fail(fault);
@@ -46,11 +54,36 @@ internal sealed class BearerHandler(
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) => ChallengeAsync();
 
-    protected override Task HandleForbiddenAsync(AuthenticationProperties properties) =>
-        ProblemResults.WriteAsync(
+    protected override async Task HandleForbiddenAsync(AuthenticationProperties properties)
+    {
+        var route = (Context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "";
+        await audit.AppendSampledAsync(
+            new AuditEvent("authz.denied") { Outcome = "denied", Reason = $"{Request.Method} {route}" },
+            Context.User.FindFirst("sub")?.Value + " " + route,
+            Context.RequestAborted
+        );
+        await ProblemResults.WriteAsync(
             Context,
             new Error("PERMISSION_DENIED", "Your role or token does not permit this.", StatusCodes.Status403Forbidden)
         );
+    }
+
+    /// <summary>An access key: its owner as the store has them now, with the key's own scopes.</summary>
+    private async Task<AuthenticateResult> AuthenticateKeyAsync(string secret)
+    {
+        if (await keys.FindAsync(secret, Context.RequestAborted) is not { } key)
+            return AuthenticateResult.Fail("Invalid access key");
+        keyUse.Used(key.Info.Id);
+        var identity = new ClaimsIdentity(Scheme, "name", "role");
+        identity.AddClaim(new("sub", key.Info.UserId));
+        identity.AddClaim(new("name", key.UserName));
+        identity.AddClaim(new("key_id", key.Info.Id));
+        identity.AddClaim(new("scope", key.Scopes));
+        foreach (var role in key.Roles)
+            identity.AddClaim(new("role", role));
+        var properties = new AuthenticationProperties { ExpiresUtc = key.ExpiresAt };
+        return AuthenticateResult.Success(new(new ClaimsPrincipal(identity), properties, Scheme));
+    }
 
     private async Task ChallengeAsync()
     {
@@ -77,6 +110,8 @@ internal sealed class BearerHandler(
         return
             Request.Path.StartsWithSegments("/hubs", StringComparison.OrdinalIgnoreCase)
             && Request.Query["access_token"].ToString() is { Length: > 0 } fromQuery
+            // A key lives for months: it does not belong into an address.
+            && !fromQuery.StartsWith(AccessKeyStore.Prefix, StringComparison.Ordinal)
             ? fromQuery
             : null;
     }

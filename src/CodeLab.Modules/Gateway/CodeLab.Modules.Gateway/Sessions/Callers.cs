@@ -18,5 +18,5 @@ internal static class Callers
     /// </summary>
     public static bool IsAdministrator(this ClaimsPrincipal user) =>
         user.FindFirstValue("scope")?.Split(' ').Contains(Policies.Admin, StringComparer.Ordinal) == true
-        && (user.FindFirst("sid") is null || user.IsInRole(Roles.Admin));
+        && (user.IsInRole(Roles.Admin) || (user.FindFirst("sid") is null && user.FindFirst("key_id") is null));
 }
