@@ -71,6 +71,9 @@ internal sealed record CallOutcome
     /// <summary>Tokens the provider reported; null = it reported none, and <see cref="WrittenCharacters"/> is what an estimate goes by.</summary>
     public CallUsage? Usage { get; init; }
 
+    /// <summary><see cref="Usage"/> was completed by a guess: the answer broke off before its tokens were counted.</summary>
+    public bool IsUsageGuessed { get; init; }
+
     /// <summary>The provider refused before it worked: nothing is charged.</summary>
     public bool IsRefused { get; init; }
 

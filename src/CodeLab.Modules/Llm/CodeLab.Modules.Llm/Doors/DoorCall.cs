@@ -22,6 +22,9 @@ internal sealed class DoorCall(HttpContext http, DoorShape shape, TimeProvider t
 
     public ReadOnlySequence<byte> Body { get; set; }
 
+    /// <summary>The body lies in the connection's buffers, which wait for it.</summary>
+    public bool HoldsBody { get; set; }
+
     public RequestScan Scan { get; set; }
 
     /// <summary>The caller wants a stream.</summary>
@@ -31,6 +34,12 @@ internal sealed class DoorCall(HttpContext http, DoorShape shape, TimeProvider t
 
     /// <summary>Null until somebody is asked.</summary>
     public CallClock? Clock { get; set; }
+
+    /// <summary>Who was asked last.</summary>
+    public CallTarget? Asked { get; set; }
+
+    /// <summary>Requests sent.</summary>
+    public int Attempts { get; set; }
 
     /// <summary>A stream has begun to go out: from now on a failure is an event.</summary>
     public bool HasBegun { get; private set; }

@@ -42,8 +42,9 @@ internal sealed partial class DoorPipeline(
         }
         finally
         {
-            // The call is settled: nobody looks at the body any more.
-            reader.AdvanceTo(call.Body.End);
+            // The call is settled: nobody looks at the body any more. Nothing was read when the caller left before.
+            if (call.HoldsBody)
+                reader.AdvanceTo(call.Body.End);
         }
     }
 
@@ -55,9 +56,11 @@ internal sealed partial class DoorPipeline(
             {
                 var result = await reader.ReadAsync(call.Http.RequestAborted);
                 call.Body = result.Buffer;
+                call.HoldsBody = true;
                 if (result.IsCompleted)
                     break;
                 reader.AdvanceTo(result.Buffer.Start, result.Buffer.End);
+                call.HoldsBody = false;
             }
         }
         catch (BadHttpRequestException bad)
@@ -129,6 +132,8 @@ internal sealed partial class DoorPipeline(
     /// <summary>One try.</summary>
     internal ValueTask<StartedAnswer> StartAsync(DoorCall call, CallTarget target)
     {
+        call.Asked = target;
+        call.Attempts++;
         var dialect = call.Shape.Dialect;
         if (target.Kind.Wire is not { } wire || !wire.Speaks(target.Provider, dialect))
             return call.Shape.TranslateAsync(translation, call, target);

@@ -7,8 +7,6 @@ namespace CodeLab.Modules.Llm.Doors;
 internal sealed class DoorRun(DoorCall call) : IDisposable
 {
     private StartedAnswer? _answer;
-    private CallTarget? _target;
-    private int _attempts;
     private bool _refused;
 
     /// <summary>Until it is known better: the caller has left.</summary>
@@ -26,44 +24,49 @@ internal sealed class DoorRun(DoorCall call) : IDisposable
                 static (state, target, _) => state.pipeline.StartAsync(state.call, target),
                 call.Clock.Whole
             );
-            (_answer, _target, _attempts) = (start.Answer, start.Target, start.Attempts);
+            _answer = start.Answer;
             await _answer.ForwardAsync(call);
             // Ends the answer for the caller before the call is settled.
             await call.Http.Response.CompleteAsync();
         }
         catch (OperationCanceledException) when (!call.Clock.IsCallerGone && call.Clock.Whole.IsCancellationRequested)
         {
-            throw call.Clock.Explain(_target ?? first, _answer is not null);
+            throw call.Clock.Explain(call.Asked ?? first, _answer is not null);
         }
     }
 
     public void Fail(ProviderException failure)
     {
         Outcome = failure.Code;
-        failure.Target ??= _target;
-        _target ??= failure.Target;
-        if (failure.Attempts == 0)
-            failure.Attempts = _attempts;
-        _attempts = failure.Attempts;
+        failure.Target ??= call.Asked;
+        failure.Attempts = call.Attempts;
         // Nothing was written, and the provider said no or was never reached.
         _refused = (_answer?.Written ?? 0) == 0 && (failure.Status is not null || failure.IsTransient);
     }
 
     public void Refuse(string code) => (Outcome, _refused) = (code, true);
 
-    public CallOutcome ToOutcome() =>
-        new()
+    public CallOutcome ToOutcome()
+    {
+        var written = _answer?.Written ?? 0;
+        // Counting costs nothing.
+        var usage = call.Shape.Kind == CallKind.CountTokens ? default(CallUsage) : _answer?.Usage;
+        var guessed = usage is not null && _answer is { IsUsageFinal: false };
+        if (guessed && usage is { } begun)
+            usage = begun with { Output = Math.Max(begun.Output, (written + 3) / 4) };
+        return new CallOutcome
         {
             Outcome = Outcome,
-            Target = _target,
-            // Counting costs nothing.
-            Usage = call.Shape.Kind == CallKind.CountTokens ? default(CallUsage) : _answer?.Usage,
+            Target = call.Asked,
+            Usage = usage,
+            IsUsageGuessed = guessed,
             IsRefused = _refused,
-            WrittenCharacters = _answer?.Written ?? 0,
-            Attempts = _attempts,
+            WrittenCharacters = written,
+            Attempts = call.Attempts,
             FirstToken = call.FirstPiece,
             Overhead = call.Overhead,
         };
+    }
 
     public void Dispose()
     {

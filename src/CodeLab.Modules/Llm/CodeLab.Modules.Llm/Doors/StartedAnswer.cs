@@ -13,6 +13,9 @@ internal abstract class StartedAnswer(CallTarget target) : IDisposable
     /// <summary>Tokens as reported so far.</summary>
     public abstract CallUsage? Usage { get; }
 
+    /// <summary>The usage is the final one; Anthropic tells the input at the beginning and the output at the end.</summary>
+    public virtual bool IsUsageFinal => true;
+
     /// <summary>Characters or bytes of content so far.</summary>
     public abstract long Written { get; }
 

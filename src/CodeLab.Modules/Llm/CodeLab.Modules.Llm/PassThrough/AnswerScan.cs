@@ -24,6 +24,9 @@ internal abstract class AnswerScan
     /// <summary>Tokens as reported last; servers that report with every piece report the sum so far.</summary>
     public CallUsage? Usage { get; protected set; }
 
+    /// <summary>The usage so far is that of the whole answer.</summary>
+    public virtual bool IsUsageFinal => true;
+
     /// <summary>The answer is complete as far as its format tells.</summary>
     public bool IsFinished { get; protected set; }
 
@@ -250,6 +253,10 @@ internal sealed class MessagesScan : AnswerScan
     private long _read;
     private long _created;
     private long _output;
+    private int _reports;
+
+    // The first report, with the beginning, knows the input only.
+    public override bool IsUsageFinal => _reports > 1 || IsFinished;
 
     public override EventVerdict Event(ReadOnlySpan<byte> data)
     {
@@ -310,6 +317,7 @@ internal sealed class MessagesScan : AnswerScan
             else if (name.SequenceEqual("cache_creation_input_tokens"u8))
                 _created = Number(ref reader);
         }
+        _reports++;
         Usage = new CallUsage(_fresh + _read + _created, _output, _read, _created);
     }
 }

@@ -35,6 +35,8 @@ internal sealed class PassThroughAnswer : StartedAnswer
 
     public override CallUsage? Usage => _scan.Usage;
 
+    public override bool IsUsageFinal => _scan.IsUsageFinal;
+
     public override long Written => _scan.Written;
 
     public override ValueTask ForwardAsync(DoorCall call) => call.Streams ? ForwardStreamAsync(call) : ForwardWholeAsync(call);

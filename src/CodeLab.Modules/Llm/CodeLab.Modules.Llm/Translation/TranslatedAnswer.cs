@@ -36,6 +36,8 @@ internal sealed class TranslatedAnswer : StartedAnswer
 
     public override CallUsage? Usage => _reader.Usage;
 
+    public override bool IsUsageFinal => _reader.Stop is not null;
+
     public override long Written => _reader.Written;
 
     public override ValueTask ForwardAsync(DoorCall call) => _collected is null ? ForwardStreamAsync(call) : ForwardWholeAsync(call);

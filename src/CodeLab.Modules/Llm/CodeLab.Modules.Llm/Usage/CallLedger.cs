@@ -79,7 +79,7 @@ internal sealed class CallLedger(
             CachedTokens = usage.CacheRead,
             CacheWriteTokens = usage.CacheWritten,
             ReasoningTokens = usage.Reasoning,
-            IsEstimated = reported is null,
+            IsEstimated = reported is null || outcome.IsUsageGuessed,
             CostNanos = isHit || request.Kind == CallKind.CountTokens ? 0 : target.Facts.NanosOf(usage),
             DurationMs = (long)time.GetElapsedTime(request.StartedAt).TotalMilliseconds,
             FirstTokenMs = outcome.FirstToken is { } first ? (long)first.TotalMilliseconds : null,
