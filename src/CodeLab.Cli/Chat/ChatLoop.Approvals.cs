@@ -101,7 +101,7 @@ internal sealed partial class ChatLoop
         {
             try
             {
-                await _session.Client.DecideAsync(callId, decision, arguments, feedback, remember, _leave.Token);
+                await _session.Client.DecideAsync(callId, decision, arguments, feedback, remember, cancellationToken: _leave.Token);
             }
             catch (ServerException)
             {

@@ -107,6 +107,7 @@ public sealed class SessionClient : IAsyncDisposable
         JsonElement? modifiedArguments = null,
         string? feedback = null,
         bool remember = false,
+        string rememberScope = "session",
         CancellationToken cancellationToken = default
     )
     {
@@ -121,7 +122,7 @@ public sealed class SessionClient : IAsyncDisposable
                 Decision = decision,
                 ModifiedArguments = modifiedArguments,
                 Feedback = feedback,
-                Remember = remember ? new RememberRequest { Scope = "session" } : null,
+                Remember = remember ? new RememberRequest { Scope = rememberScope } : null,
             },
             cancellationToken
         );

@@ -55,6 +55,18 @@ public sealed record ToolCallFrame : SessionFrame
     /// <summary>Why approval is needed, or why none was.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>
+    /// What allowed the call: <c>rule:ID</c>, <c>remembered:ID</c>, <c>person:USER_ID</c>, <c>level:NAME</c> or <c>server</c>; absent while
+    /// a decision is open.
+    /// </summary>
+    public string? AllowedBy { get; init; }
+
+    /// <summary>While a decision is open: the policy rule that asks.</summary>
+    public string? RuleId { get; init; }
+
+    /// <summary>While a decision is open: the role that another person than the session's owner must have to approve.</summary>
+    public string? ApproverRole { get; init; }
+
     /// <summary>Client id of the one client that runs the call; others only watch. Absent while a decision is open.</summary>
     public string? Executor { get; init; }
 

@@ -211,8 +211,14 @@ public sealed record DecideRequest
 /// <summary>Asks that a decision becomes a rule.</summary>
 public sealed record RememberRequest
 {
-    /// <summary>How far the rule reaches; <c>session</c>.</summary>
+    /// <summary>
+    /// How far the rule reaches: <c>session</c>, <c>project</c> (workspaces of this name, of the same user) or <c>user</c> (all of the
+    /// user's sessions).
+    /// </summary>
     public required string Scope { get; init; }
+
+    /// <summary>Days after which it ends, 1 to 3,650; absent = never.</summary>
+    public int? Days { get; init; }
 }
 
 /// <summary>Argument of <c>SwitchAgent</c>.</summary>

@@ -257,6 +257,12 @@ public sealed record HistoryToolCall
 
     /// <summary>Name and arguments.</summary>
     public required HistoryFunction Function { get; init; }
+
+    /// <summary>What allowed it: <c>rule:ID</c>, <c>remembered:ID</c>, <c>person:USER_ID</c>, <c>level:NAME</c> or <c>server</c>.</summary>
+    public string? AllowedBy { get; init; }
+
+    /// <summary>The same as a sentence.</summary>
+    public string? AllowedWhy { get; init; }
 }
 
 /// <summary>Name and arguments of a call in history.</summary>

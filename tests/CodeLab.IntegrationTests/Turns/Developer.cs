@@ -126,7 +126,7 @@ internal sealed class Developer : IAsyncDisposable
             modified is null ? null : JsonSerializer.SerializeToElement(modified),
             feedback,
             remember,
-            TestContext.Current.CancellationToken
+            cancellationToken: TestContext.Current.CancellationToken
         );
 
     /// <summary>Waits until something like this was heard, also before now.</summary>

@@ -2,6 +2,8 @@ using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Agent.Agents;
+using CodeLab.Modules.Agent.Approvals;
+using CodeLab.Modules.Agent.Approvals.ManagePolicies;
 using CodeLab.Modules.Agent.Events;
 using CodeLab.Modules.Agent.Persistence;
 using CodeLab.Modules.Agent.Routing;
@@ -32,6 +34,8 @@ public static class AgentModule
             services.GetRequiredService<AgentRouter>(),
             services.GetRequiredService<IOptions<AgentOptions>>().Value.ToLimits()
         ));
+        builder.Services.AddSingleton<PolicyStore>();
+        builder.Services.AddSingleton<PolicyBook>();
         builder.Services.AddSingleton<ModelRequests>();
         builder.Services.AddSingleton<SessionRuntime>();
         builder.Services.AddSingleton<SessionShares>();
@@ -44,6 +48,11 @@ public static class AgentModule
         builder.Services.AddSingleton<IDrainTask, DrainSessions>();
     }
 
-    /// <summary>Maps the module's routes: none of its own, the Gateway is its door.</summary>
-    public static void MapAgentModule(this IEndpointRouteBuilder app) => ArgumentNullException.ThrowIfNull(app);
+    /// <summary>Maps the routes of rules, remembered decisions and levels; sessions have their doors in the Gateway.</summary>
+    public static void MapAgentModule(this IEndpointRouteBuilder app)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        ApprovalEndpoints.Map(app);
+        PolicyEndpoints.Map(app);
+    }
 }

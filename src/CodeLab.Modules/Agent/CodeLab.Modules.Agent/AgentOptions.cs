@@ -20,6 +20,13 @@ internal sealed class AgentOptions : IValidatableObject
     )]
     public string Autonomy { get; set; } = "cautious";
 
+    /// <summary>The loosest level a user or session may choose; looser wishes count as this one. Default <c>autonomous</c>.</summary>
+    [RegularExpression(
+        "paranoid|cautious|balanced|autonomous",
+        ErrorMessage = "CodeLab:Agent:AutonomyCeiling is one of paranoid, cautious, balanced, autonomous."
+    )]
+    public string AutonomyCeiling { get; set; } = "autonomous";
+
     /// <summary>Messages that may wait while a turn runs. Default 10.</summary>
     [Range(1, 1000)]
     public int QueuedMessages { get; set; } = 10;

@@ -18,6 +18,9 @@ public sealed record SessionCaller(string UserId, string Door, string? Connectio
     /// every session.
     /// </summary>
     public bool IsAdmin { get; init; }
+
+    /// <summary>Roles of the user in the store, where the module needed to know them; doors leave it empty.</summary>
+    public IReadOnlyList<string> Roles { get; init; } = [];
 }
 
 /// <summary>
@@ -53,7 +56,14 @@ public abstract record SessionInput
 
     /// <summary>A decision on a waiting call: <c>approve</c>, <c>edit</c> or <c>reject</c>.</summary>
     public sealed record Decision(string CallId, string Verdict, JsonElement? ModifiedArguments, string? Feedback, bool Remember)
-        : SessionInput;
+        : SessionInput
+    {
+        /// <summary>How far a remembered decision reaches: <c>session</c> (null is the same), <c>project</c> or <c>user</c>.</summary>
+        public string? RememberScope { get; init; }
+
+        /// <summary>Days after which a remembered decision ends, 1 to 3,650; null = never.</summary>
+        public int? RememberDays { get; init; }
+    }
 
     /// <summary>Another agent, and perhaps a text for it.</summary>
     public sealed record Switch(string Agent, string? Content, string? Reason) : SessionInput;

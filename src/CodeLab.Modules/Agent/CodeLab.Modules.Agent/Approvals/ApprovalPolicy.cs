@@ -16,7 +16,32 @@ internal sealed record ToolJudgement(
     JsonElement Arguments,
     string Autonomy,
     IReadOnlyList<RememberedRule> Remembered
-);
+)
+{
+    private ParsedLine? _line;
+
+    /// <summary>Roles of the session's owner; null = not known, which counts as a developer.</summary>
+    public IReadOnlyList<string>? Roles { get; init; }
+
+    /// <summary>Policy rules in the order of their positions.</summary>
+    public IReadOnlyList<PolicyRule> Rules { get; init; } = [];
+
+    /// <summary>What the client that will run it says it runs on.</summary>
+    public string? Platform { get; init; }
+
+    /// <summary>Name of the workspace.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>The session.</summary>
+    public string? SessionId { get; init; }
+
+    /// <summary>The time rules are compared with.</summary>
+    public DateTimeOffset Now { get; init; }
+
+    /// <summary>The command line, taken apart once.</summary>
+    public ParsedLine Line =>
+        _line ??= CommandLines.Parse(Arguments.TryGetProperty("command", out var command) ? command.GetString() ?? "" : "", Platform);
+}
 
 /// <summary>What the policy says about a call.</summary>
 internal abstract record Verdict
@@ -25,21 +50,37 @@ internal abstract record Verdict
 
     /// <summary>It may run.</summary>
     /// <param name="Why">Rule, person or level that allows it, for the record.</param>
-    public sealed record Allow(string Why) : Verdict;
+    public sealed record Allow(string Why) : Verdict
+    {
+        /// <summary>The same for programs: <c>rule:ID</c>, <c>remembered:ID</c>, <c>level:NAME</c> or <c>server</c>.</summary>
+        public string By { get; init; } = "server";
+    }
 
     /// <summary>A person decides.</summary>
     /// <param name="Reason">Why, for that person (protocol.md §7.1).</param>
-    public sealed record Ask(string Reason) : Verdict;
+    public sealed record Ask(string Reason) : Verdict
+    {
+        /// <summary>The rule that asks, if it is one.</summary>
+        public string? RuleId { get; init; }
+
+        /// <summary>The role that another person than the author must have to approve.</summary>
+        public string? ApproverRole { get; init; }
+    }
 
     /// <summary>It may not run, whoever would approve it.</summary>
-    /// <param name="Code"><c>TOOL_NOT_ALLOWED</c>, <c>INVALID_PATH</c> or <c>WRITE_NOT_ALLOWED</c>.</param>
+    /// <param name="Code"><c>TOOL_NOT_ALLOWED</c>, <c>ROLE_NOT_ALLOWED</c>, <c>INVALID_PATH</c>, <c>WRITE_NOT_ALLOWED</c> or <c>POLICY_DENIED</c>.</param>
     /// <param name="Message">Sentence for the model.</param>
-    public sealed record Deny(string Code, string Message) : Verdict;
+    public sealed record Deny(string Code, string Message) : Verdict
+    {
+        /// <summary>The rule that forbids it, if it is one.</summary>
+        public string? RuleId { get; init; }
+    }
 }
 
 /// <summary>
 /// Decides whether a tool call runs, waits for a person or is refused (design.md §5). Nothing below can loosen what stands above: the
-/// agent's tools, paths, the agent's write patterns, what always asks, remembered rules, the level, and in the end a question.
+/// agent's tools, the user's role, paths, the agent's write patterns, policy rules, what always asks, remembered rules, the level, and in
+/// the end a question.
 /// </summary>
 internal static class ApprovalPolicy
 {
@@ -49,21 +90,47 @@ internal static class ApprovalPolicy
         var (agent, tool, arguments, _, _) = call;
         if (!agent.Allows(tool))
             return new Verdict.Deny("TOOL_NOT_ALLOWED", NotAllowed(agent, tool));
+        if (tool.Kind is ToolKind.Write or ToolKind.Execute && call.Roles is { } roles && !roles.Any(_workingRoles.Contains))
+            return new Verdict.Deny(
+                "ROLE_NOT_ALLOWED",
+                $"The user's role permits reading only, so '{tool.Name}' can not be used in this session."
+            );
         if (CheckPaths(agent, tool, arguments) is { } denied)
             return denied;
         if (tool.Kind is ToolKind.Server)
             return new Verdict.Allow($"{tool.Name} is done by the server and touches no file");
+        var decides = PolicyRules.Decide(call.Rules, call);
+        switch (decides?.Effect)
+        {
+            case RuleEffect.Deny:
+                return new Verdict.Deny("POLICY_DENIED", $"Not permitted here: {decides.Why}. Do not try to reach the same in another way.")
+                {
+                    RuleId = decides.Id,
+                };
+            case RuleEffect.SecondPerson:
+                return new Verdict.Ask($"{decides.Why}: another person with the role {decides.Info.Rule.ApproverRole} must approve")
+                {
+                    RuleId = decides.Id,
+                    ApproverRole = decides.Info.Rule.ApproverRole,
+                };
+            case RuleEffect.Ask:
+                return new Verdict.Ask(decides.Why) { RuleId = decides.Id };
+        }
         if (tool.ClientDefined)
             return new Verdict.Ask("A tool of the client requires approval");
         if (AlwaysAsk.Reason(tool, arguments) is { } always)
             return new Verdict.Ask(always);
+        if (decides is not null)
+            return new Verdict.Allow(decides.Why) { By = $"rule:{decides.Id}" };
         foreach (var rule in call.Remembered)
         {
-            if (rule.Covers(tool, arguments))
-                return new Verdict.Allow(rule.Why);
+            if (rule.Covers(tool, arguments) && (rule.ExpiresAt is not { } end || call.Now < end))
+                return new Verdict.Allow(rule.Why) { By = $"remembered:{rule.Id}" };
         }
-        return JudgeLevel(tool, arguments, AutonomyLevel.Parse(call.Autonomy));
+        return JudgeLevel(call, AutonomyLevel.Parse(call.Autonomy));
     }
+
+    private static readonly string[] _workingRoles = ["admin", "lead", "developer"];
 
     /// <summary>Why a tool asks when nothing more special is known (protocol.md §7.1).</summary>
     internal static string ReasonOf(ToolDefinition tool) =>
@@ -76,15 +143,16 @@ internal static class ApprovalPolicy
             _ => "This tool requires approval",
         };
 
-    private static Verdict JudgeLevel(ToolDefinition tool, JsonElement arguments, string level)
+    private static Verdict JudgeLevel(ToolJudgement call, string level)
     {
+        var tool = call.Tool;
         if (level is AutonomyLevel.Paranoid)
             return new Verdict.Ask(tool.Kind is ToolKind.Read ? "Level paranoid requires approval of every tool" : ReasonOf(tool));
         var allowed = tool.Kind switch
         {
             ToolKind.Read => true,
             ToolKind.Write => level is AutonomyLevel.Autonomous,
-            ToolKind.Execute => SafeCommand.Allows(arguments, level),
+            ToolKind.Execute => SafeCommand.Allows(call.Line, level),
             _ => false,
         };
         if (!allowed)
@@ -96,7 +164,10 @@ internal static class ApprovalPolicy
                 ToolKind.Write => $"Level {level} allows changes to ordinary files",
                 _ => $"Level {level} allows this command",
             }
-        );
+        )
+        {
+            By = $"level:{level}",
+        };
     }
 
     private static Verdict.Deny? CheckPaths(AgentDefinition agent, ToolDefinition tool, JsonElement arguments)

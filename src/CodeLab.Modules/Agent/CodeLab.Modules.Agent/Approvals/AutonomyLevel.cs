@@ -26,6 +26,15 @@ internal static class AutonomyLevel
             _ => null,
         };
 
+    /// <summary>The stricter of two levels.</summary>
+    public static string Stricter(string? left, string? right)
+    {
+        var (a, b) = (Parse(left), Parse(right));
+        return Array.IndexOf(_fromStrict, a) <= Array.IndexOf(_fromStrict, b) ? a : b;
+    }
+
+    private static readonly string[] _fromStrict = [Paranoid, Cautious, Balanced, Autonomous];
+
     /// <summary>The level of a name; <see cref="Cautious"/> when it is none, so that a slip never loosens.</summary>
     public static string Parse(string? name) => Find(name) ?? Cautious;
 }

@@ -13,6 +13,18 @@ internal sealed record RememberedRule(string ToolName, string? ExactCommand, str
 {
     private const string _command = "execute_command";
 
+    /// <summary>Id, for the record and for revoking; null in logs from before there were ids.</summary>
+    public string? Id { get; init; }
+
+    /// <summary><c>session</c> (null is the same), <c>project</c> or <c>user</c>.</summary>
+    public string? Scope { get; init; }
+
+    /// <summary>With scope <c>project</c>: the workspace's name.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>When it ends; null = never.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
+
     /// <summary>Why a call was allowed, for the record.</summary>
     public string Why =>
         ExactCommand is null ? $"Rule remembered by {CreatedBy}: {ToolName}" : $"Rule remembered by {CreatedBy}: this exact command";

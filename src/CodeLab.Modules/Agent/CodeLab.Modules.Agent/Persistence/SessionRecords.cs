@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace CodeLab.Modules.Agent.Persistence;
 
 /// <summary>An event of a session's log.</summary>
@@ -148,6 +150,12 @@ internal sealed record AppendRequest
 
     /// <summary>State after the events, to load from later; replaces an older one.</summary>
     public SessionSnapshot? Snapshot { get; init; }
+
+    /// <summary>
+    /// What else is written in the same transaction, when the events are: on its connection, and its transaction (null on SQLite). May run
+    /// more than once, and awaits nothing but its connection.
+    /// </summary>
+    public IReadOnlyList<Func<DbConnection, DbTransaction?, Task>> Also { get; init; } = [];
 }
 
 /// <summary>State of a session at a place in its log.</summary>

@@ -70,6 +70,11 @@ internal static class SessionErrors
 
     public static Error UnknownCall(string callId) => new("INVALID_CALL_ID", $"No open tool call '{Shown(callId)}' in this session.", 404);
 
+    public static Error SecondPersonRequired(string role) =>
+        new("SECOND_PERSON_REQUIRED", $"Somebody else with the role {role} must approve this call; you may reject it.", 403);
+
+    public static Error InvalidRemember(string problem) => new("INVALID_MESSAGE", "To remember a decision: " + problem, 400);
+
     public static Error NoPendingApproval(string callId) =>
         new("INVALID_CALL_ID", $"No pending approval found for request_id={Shown(callId)}", 404);
 

@@ -126,6 +126,10 @@ internal sealed class SessionHub(
                 request.Feedback,
                 request.Remember is not null
             )
+            {
+                RememberScope = request.Remember?.Scope,
+                RememberDays = request.Remember?.Days,
+            }
         );
 
     [Authorize(Policy = Policies.Write)]

@@ -11,12 +11,4 @@ internal static class Callers
     /// <summary>The caller behind a request or connection.</summary>
     public static SessionCaller ToCaller(this ClaimsPrincipal user, string door, string? connectionId = null) =>
         new(user.GetUserId(), door, connectionId) { IsAdmin = user.IsAdministrator() };
-
-    /// <summary>
-    /// True for an administrator whose sign-in may use it: role and scope, as the store and the token say now. A token of the password grant
-    /// never is (security.md §4); a registered service is by its scope alone.
-    /// </summary>
-    public static bool IsAdministrator(this ClaimsPrincipal user) =>
-        user.FindFirstValue("scope")?.Split(' ').Contains(Policies.Admin, StringComparer.Ordinal) == true
-        && (user.IsInRole(Roles.Admin) || (user.FindFirst("sid") is null && user.FindFirst("key_id") is null));
 }

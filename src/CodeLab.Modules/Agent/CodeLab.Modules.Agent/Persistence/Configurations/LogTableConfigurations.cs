@@ -110,3 +110,35 @@ internal sealed class OutboxConfiguration : IEntityTypeConfiguration<OutboxRecor
         builder.Property(o => o.Topic).HasMaxLength(Widths.Name);
     }
 }
+
+internal sealed class PolicyConfiguration : IEntityTypeConfiguration<PolicyRecord>
+{
+    public void Configure(EntityTypeBuilder<PolicyRecord> builder)
+    {
+        builder.ToTable("agent_policies").HasKey(p => p.Id);
+        builder.Property(p => p.Id).HasMaxLength(Widths.Id);
+        builder.Property(p => p.Author).HasMaxLength(Widths.Id);
+    }
+}
+
+internal sealed class RememberedConfiguration : IEntityTypeConfiguration<RememberedRecord>
+{
+    public void Configure(EntityTypeBuilder<RememberedRecord> builder)
+    {
+        builder.ToTable("agent_remembered").HasKey(r => r.Id);
+        builder.Property(r => r.Id).HasMaxLength(Widths.Id);
+        builder.Property(r => r.Owner).HasMaxLength(Widths.Id);
+        builder.Property(r => r.SessionId).HasMaxLength(Widths.Id);
+        builder.HasIndex(r => r.Owner);
+    }
+}
+
+internal sealed class AutonomyConfiguration : IEntityTypeConfiguration<AutonomyRecord>
+{
+    public void Configure(EntityTypeBuilder<AutonomyRecord> builder)
+    {
+        builder.ToTable("agent_autonomy").HasKey(a => a.Owner);
+        builder.Property(a => a.Owner).HasMaxLength(Widths.Id);
+        builder.Property(a => a.Level).HasMaxLength(Widths.Word);
+    }
+}

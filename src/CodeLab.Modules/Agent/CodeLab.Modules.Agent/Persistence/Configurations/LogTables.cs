@@ -80,3 +80,40 @@ internal sealed class OutboxRecord
     public required byte[] Payload { get; init; }
     public DateTimeOffset CreatedAt { get; init; }
 }
+
+/// <summary>A policy rule.</summary>
+internal sealed class PolicyRecord
+{
+    public required string Id { get; init; }
+
+    /// <summary>The rule as JSON.</summary>
+    public required string Rule { get; init; }
+    public int Position { get; init; }
+    public required string Author { get; init; }
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset UpdatedAt { get; init; }
+    public DateTimeOffset? LastUsedAt { get; init; }
+}
+
+/// <summary>A decision a person asked to remember; those of a session are in its log as well.</summary>
+internal sealed class RememberedRecord
+{
+    public required string Id { get; init; }
+    public required string Owner { get; init; }
+
+    /// <summary>The session in which it was made; the one it holds for when the scope is <c>session</c>.</summary>
+    public required string SessionId { get; init; }
+
+    /// <summary>The rule as JSON.</summary>
+    public required string Rule { get; init; }
+    public DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? LastUsedAt { get; init; }
+}
+
+/// <summary>How much a user's agents may do without asking.</summary>
+internal sealed class AutonomyRecord
+{
+    public required string Owner { get; init; }
+    public required string Level { get; init; }
+    public DateTimeOffset UpdatedAt { get; init; }
+}

@@ -56,7 +56,26 @@ internal static class PostgresAppend
     /// <summary>Writes, or says why not.</summary>
     public static async Task<AppendResult> RunAsync(NpgsqlConnection connection, AppendRequest request, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(Sql, connection);
+        if (request.Also.Count == 0)
+            return await RunAsync(connection, null, request, cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var result = await RunAsync(connection, transaction, request, cancellationToken);
+        if (result is not AppendResult.Committed)
+            return result;
+        foreach (var also in request.Also)
+            await also(connection, transaction);
+        await transaction.CommitAsync(cancellationToken);
+        return result;
+    }
+
+    private static async Task<AppendResult> RunAsync(
+        NpgsqlConnection connection,
+        NpgsqlTransaction? transaction,
+        AppendRequest request,
+        CancellationToken cancellationToken
+    )
+    {
+        await using var command = new NpgsqlCommand(Sql, connection, transaction);
         Bind(command.Parameters, request);
         // Prepared once for each physical connection; afterwards this is free.
         await command.PrepareAsync(cancellationToken);

@@ -105,6 +105,13 @@ internal static class SqliteAppend
                 );
         if (request.Snapshot is { } snapshot)
             session.Statement(UpsertSnapshot).Execute(id, snapshot.Seq, snapshot.Payload);
+        foreach (var also in request.Also)
+        {
+            var written = also(session.Connection, null);
+            if (!written.IsCompleted)
+                throw new InvalidOperationException("Work in a transaction may await nothing but its own connection");
+            written.GetAwaiter().GetResult();
+        }
         return new AppendResult.Committed();
     }
 }

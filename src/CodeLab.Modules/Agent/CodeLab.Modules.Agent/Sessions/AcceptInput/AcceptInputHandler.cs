@@ -1,4 +1,5 @@
 using CodeLab.BuildingBlocks.Results;
+using CodeLab.Modules.Agent.Approvals;
 using CodeLab.Modules.Agent.Sessions.Runtime;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Protocol.Hub;
@@ -44,6 +45,8 @@ internal sealed class AcceptInputHandler(SessionDirectory sessions, ISender send
                 return error;
             input = message with { Model = resolved.Value!.Id };
         }
+        if (input is SessionInput.Decision)
+            caller = caller with { Roles = await Deciders.RolesAsync(sender, caller, cancellationToken) };
         // The caller may leave: what was taken is decided and committed all the same.
         // Deciding and stopping is what a lead may do besides looking.
         var needs = input is SessionInput.Decision or SessionInput.Cancel ? SessionRight.Decide : SessionRight.Drive;

@@ -27,6 +27,12 @@ internal abstract record EngineInput
     /// <param name="PartialText">With cancel: what the model had written by then.</param>
     public sealed record Said(SessionCaller Caller, SessionInput What, string? PartialText = null) : EngineInput;
 
+    /// <summary>A person chooses how much the session may do without asking.</summary>
+    public sealed record ChooseAutonomy(string Level, string By) : EngineInput;
+
+    /// <summary>A decision remembered for the session is to be forgotten.</summary>
+    public sealed record Revoke(string RuleId, string By) : EngineInput;
+
     /// <summary>A client with tools attached; null profile = the executor left.</summary>
     public sealed record Executor(ExecutorProfile? Profile) : EngineInput;
 

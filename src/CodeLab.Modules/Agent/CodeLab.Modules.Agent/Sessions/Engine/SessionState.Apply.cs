@@ -38,7 +38,14 @@ internal sealed partial class SessionState
                 Offer = null;
                 break;
             case UserWrote e:
-                Queue.Add(new(e.MessageId, e.Content, e.Attachments, at) { Agent = e.Agent, Steers = e.Steers == true });
+                Queue.Add(
+                    new(e.MessageId, e.Content, e.Attachments, at)
+                    {
+                        Agent = e.Agent,
+                        Steers = e.Steers == true,
+                        By = e.By,
+                    }
+                );
                 Title ??= TitleOf(e.Content);
                 Model = e.Model ?? Model;
                 MessageCount++;
@@ -46,6 +53,8 @@ internal sealed partial class SessionState
                 break;
             case MessageJoined e when Queue.FindIndex(m => m.MessageId == e.MessageId) is >= 0 and var index:
                 Transcript.Add(new UserEntry(e.MessageId, Queue[index].Content, Queue[index].Attachments));
+                if (Queue[index].By is { } by)
+                    Turn?.Authors.Add(by);
                 Queue.RemoveAt(index);
                 break;
             case TurnStarted e:
@@ -71,12 +80,19 @@ internal sealed partial class SessionState
                 break;
             case ApprovalRequested e when FindCall(e.CallId) is { } call:
                 (call.Stage, call.Reason, call.RequestedAt) = (CallStage.AwaitingApproval, e.Reason, at);
+                (call.RuleId, call.ApproverRole) = (e.RuleId, e.ApproverRole);
                 break;
             case ApprovalResolved e:
                 Apply(e);
                 break;
             case CallAllowed e when FindCall(e.CallId) is { } call:
-                (call.Stage, call.Reason) = (CallStage.Ready, e.Why);
+                (call.Stage, call.Reason, call.AllowedBy) = (CallStage.Ready, e.Why, e.By);
+                break;
+            case AutonomyChosen e:
+                Autonomy = e.Level;
+                break;
+            case RememberedRevoked e:
+                Rules.RemoveAll(r => r.Id == e.RuleId);
                 break;
             case CallDispatched e when FindCall(e.CallId) is { } call:
                 call.Stage = CallStage.Dispatched;
@@ -140,6 +156,8 @@ internal sealed partial class SessionState
         var message = Queue[index];
         Queue.RemoveAt(index);
         Turn = new() { TurnId = e.TurnId, MessageId = e.MessageId };
+        if (message.By is { } author)
+            Turn.Authors.Add(author);
         if (e.AnswersCall is { } callId)
         {
             OpenQuestion = null;
@@ -223,7 +241,8 @@ internal sealed partial class SessionState
             }
             (call.Arguments, call.Hash) = (modified, e.ModifiedHash ?? call.Hash);
         }
-        if (e.Remembered is { } rule)
+        // Those that reach further than the session live in a table of their own.
+        if (e.Remembered is { Scope: null or "session" } rule)
             Rules.Add(rule);
     }
 

@@ -59,6 +59,13 @@ internal sealed partial class SessionState
     /// <summary>Hashes of calls whose outcome nobody knows: a person is asked before the like is tried again (security.md §11.4).</summary>
     public HashSet<string> UnknownOutcomes { get; set; } = [];
 
+    /// <summary>Level a person chose for this session; null = the owner's.</summary>
+    public string? Autonomy { get; set; }
+
+    /// <summary>Not from the log: rules and rights as they are now.</summary>
+    [JsonIgnore]
+    public PolicyContext? Policy { get; set; }
+
     /// <summary>Not from the log: whether the executor is connected now.</summary>
     [JsonIgnore]
     public bool ExecutorOnline { get; set; }
@@ -89,6 +96,9 @@ internal sealed record WaitingMessage(string MessageId, string Content, IReadOnl
 
     /// <summary>True when the running turn is to read it.</summary>
     public bool Steers { get; init; }
+
+    /// <summary>Who wrote it.</summary>
+    public string? By { get; init; }
 }
 
 /// <summary>How a call ended, for comparing repeats.</summary>
@@ -129,6 +139,9 @@ internal sealed class TurnState
     public required string TurnId { get; init; }
     public required string MessageId { get; init; }
     public TurnPhase Phase { get; set; }
+
+    /// <summary>Who said what the turn works on: none of them can be the second person that approves its calls.</summary>
+    public List<string> Authors { get; set; } = [];
     public ModelPurpose Purpose { get; set; }
 
     /// <summary>Answers asked of the model so far; routing is not counted.</summary>
@@ -176,6 +189,15 @@ internal sealed class CallState
     public required string Hash { get; set; }
     public CallStage Stage { get; set; }
     public string? Reason { get; set; }
+
+    /// <summary>What allowed it, as in <see cref="CallAllowed.By"/>.</summary>
+    public string? AllowedBy { get; set; }
+
+    /// <summary>The policy rule that asks about it.</summary>
+    public string? RuleId { get; set; }
+
+    /// <summary>The role that another person than the owner must have to approve it.</summary>
+    public string? ApproverRole { get; set; }
     public string? Executor { get; set; }
     public int Attempt { get; set; }
     public long Epoch { get; set; }

@@ -193,16 +193,18 @@ internal sealed partial class TurnEngine
     private void Judge(Step step, CallState call, ToolDefinition tool)
     {
         var state = step.State;
-        var verdict = ApprovalPolicy.Judge(new(AgentOf(state), tool, call.Arguments, limits.Autonomy, state.Rules));
+        var verdict = ApprovalPolicy.Judge(JudgementOf(step, tool, call.Arguments, withRemembered: true));
         if (verdict is Verdict.Allow && state.UnknownOutcomes.Contains(call.ToolName + call.Hash))
             verdict = new Verdict.Ask("The outcome of the same call is unknown: it may already have run");
         switch (verdict)
         {
             case Verdict.Allow allow:
-                Allow(step, call, allow.Why);
+                Allow(step, call, allow.Why, allow.By);
                 break;
             case Verdict.Ask ask:
-                step.Emit(new ApprovalRequested(call.CallId, call.ToolName, ask.Reason));
+                step.Emit(
+                    new ApprovalRequested(call.CallId, call.ToolName, ask.Reason) { RuleId = ask.RuleId, ApproverRole = ask.ApproverRole }
+                );
                 break;
             case Verdict.Deny deny:
                 Deny(step, call, deny.Code, deny.Message);
@@ -210,7 +212,24 @@ internal sealed partial class TurnEngine
         }
     }
 
-    private static void Allow(Step step, CallState call, string why) => step.Emit(new CallAllowed(call.CallId, call.ToolName, why));
+    private ToolJudgement JudgementOf(Step step, ToolDefinition tool, JsonElement arguments, bool withRemembered)
+    {
+        var state = step.State;
+        var policy = state.Policy ?? PolicyContext.Of(limits.Autonomy);
+        var autonomy = AutonomyLevel.Stricter(policy.Ceiling, state.Autonomy ?? policy.Autonomy);
+        return new(AgentOf(state), tool, arguments, autonomy, withRemembered ? [.. state.Rules, .. policy.Remembered] : [])
+        {
+            Roles = policy.Roles,
+            Rules = policy.Rules,
+            Platform = state.Executor?.Platform,
+            Project = state.Executor?.WorkspaceName,
+            SessionId = state.Id,
+            Now = step.Now,
+        };
+    }
+
+    private static void Allow(Step step, CallState call, string why, string by) =>
+        step.Emit(new CallAllowed(call.CallId, call.ToolName, why) { By = by });
 
     private static void Deny(Step step, CallState call, string code, string message) =>
         step.Emit(new CallEnded(call.CallId, call.ToolName, CallStatus.Denied, null, message, code));

@@ -117,7 +117,8 @@ internal sealed partial class TurnEngine
         var state = step.State;
         if (state.FindCall(result.CallId) is { } call && call.Stage != CallStage.Ended)
         {
-            if (call.Stage == CallStage.AwaitingApproval && !result.ImpliesApproval)
+            // Whoever runs a call can not be the second person that must approve it.
+            if (call.Stage == CallStage.AwaitingApproval && (!result.ImpliesApproval || call.ApproverRole is not null))
             {
                 step.Refuse(SessionErrors.ApprovalRequired(result.CallId));
                 return;
@@ -192,13 +193,26 @@ internal sealed partial class TurnEngine
                 step.Refuse(SessionErrors.NoPendingApproval(decision.CallId));
             return;
         }
+        if (decision.Verdict is "approve" or "edit" && call.ApproverRole is { } role && !IsSecondPerson(state, caller, role))
+        {
+            step.Refuse(SessionErrors.SecondPersonRequired(role));
+            return;
+        }
+        if (decision.Remember && decision.RememberScope is not (null or "session" or "project" or "user"))
+        {
+            step.Refuse(SessionErrors.InvalidRemember("'scope' is session, project or user."));
+            return;
+        }
+        if (decision.RememberDays is < 1 or > 3650)
+        {
+            step.Refuse(SessionErrors.InvalidRemember("'days' is 1 to 3650."));
+            return;
+        }
         switch (decision.Verdict)
         {
             case "approve":
-                step.Emit(
-                    Resolved(call, "approve", caller, decision, null, null, Rule(state, caller, decision, call.ToolName, call.Arguments))
-                );
-                Allow(step, call, $"Approved by a person through {caller.Door}");
+                step.Emit(Resolved(call, "approve", caller, decision, null, null, Rule(step, caller, decision, call, call.Arguments)));
+                Allow(step, call, $"Approved by a person through {caller.Door}", $"person:{caller.UserId}");
                 DispatchReady(step);
                 break;
             case "edit":
@@ -236,14 +250,20 @@ internal sealed partial class TurnEngine
         }
         var arguments = ((ToolArgumentsResult.Valid)read).Arguments;
         // An edit is judged like a new call: it may need a person's yes, which this is, but not exceed what the agent may do (security.md §8.2).
-        if (ApprovalPolicy.Judge(new(AgentOf(state), tool, arguments, limits.Autonomy, [])) is Verdict.Deny denied)
+        var judged = ApprovalPolicy.Judge(JudgementOf(step, tool, arguments, withRemembered: false));
+        if (judged is Verdict.Deny denied)
         {
             step.Refuse(SessionErrors.InvalidArguments(denied.Message));
             return;
         }
-        var rule = Rule(state, caller, decision, call.ToolName, arguments);
+        if (judged is Verdict.Ask { ApproverRole: { } role } && !IsSecondPerson(state, caller, role))
+        {
+            step.Refuse(SessionErrors.SecondPersonRequired(role));
+            return;
+        }
+        var rule = Rule(step, caller, decision, call, arguments);
         step.Emit(Resolved(call, "edit", caller, decision, arguments, ToolArguments.ArgumentsHash(arguments), rule));
-        Allow(step, call, $"Edited and approved by a person through {caller.Door}");
+        Allow(step, call, $"Edited and approved by a person through {caller.Door}", $"person:{caller.UserId}");
         DispatchReady(step);
     }
 
@@ -257,14 +277,34 @@ internal sealed partial class TurnEngine
         RememberedRule? rule
     ) => new(call.CallId, call.ToolName, verdict, caller.UserId, caller.Door, decision.Feedback, arguments, hash, rule);
 
-    /// <summary>The rule a person asked for; null when none was asked for, or none may be made of such a call.</summary>
-    private RememberedRule? Rule(
-        SessionState state,
-        SessionCaller caller,
-        SessionInput.Decision decision,
-        string toolName,
-        JsonElement arguments
-    ) => decision.Remember && OfferOf(state).Find(toolName) is { } tool ? RememberedRule.For(tool, arguments, caller.UserId) : null;
+    /// <summary>Somebody who neither owns the session nor asked for what it does now, with the role (an administrator has every role).</summary>
+    private static bool IsSecondPerson(SessionState state, SessionCaller caller, string role) =>
+        caller.UserId != state.Owner
+        && state.Turn?.Authors.Contains(caller.UserId) != true
+        && (caller.Roles.Contains(role) || caller.Roles.Contains("admin"));
+
+    /// <summary>
+    /// The rule a person asked for; null when none was asked for, or none may be made of such a call. What a second person approves, they
+    /// approve once.
+    /// </summary>
+    private RememberedRule? Rule(Step step, SessionCaller caller, SessionInput.Decision decision, CallState call, JsonElement arguments)
+    {
+        var state = step.State;
+        if (!decision.Remember || call.ApproverRole is not null || OfferOf(state).Find(call.ToolName) is not { } tool)
+            return null;
+        // Another person may let this session's calls through, not all that its owner will ever do.
+        var scope = caller.UserId == state.Owner ? decision.RememberScope : null;
+        var project = scope == "project" ? state.Executor?.WorkspaceName : null;
+        return RememberedRule.For(tool, arguments, caller.UserId) is { } rule
+            ? rule with
+            {
+                Id = step.NewId("rem_"),
+                Scope = scope == "project" && project is null ? "session" : scope ?? "session",
+                Project = project,
+                ExpiresAt = decision.RememberDays is { } days ? step.Now.AddDays(days) : null,
+            }
+            : null;
+    }
 
     private void SwitchByUser(Step step, SessionCaller caller, SessionInput.Switch change)
     {

@@ -42,6 +42,12 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             case EngineInput.Said said:
                 Said(step, said);
                 break;
+            case EngineInput.ChooseAutonomy choose when choose.Level != state.Autonomy:
+                step.Emit(new AutonomyChosen(choose.Level, choose.By));
+                break;
+            case EngineInput.Revoke revoke when state.Rules.Exists(r => r.Id == revoke.RuleId):
+                step.Emit(new RememberedRevoked(revoke.RuleId, revoke.By));
+                break;
             case EngineInput.Executor executor:
                 ExecutorChanged(step, executor.Profile);
                 break;

@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using CodeLab.Modules.Agent.Approvals;
 using CodeLab.Modules.Agent.Sessions.Engine;
 
 namespace CodeLab.Modules.Agent.Sessions.Log;
@@ -27,6 +28,8 @@ internal static class EventCodec
         Kind("approval.requested", LogJson.Default.ApprovalRequested),
         Kind("approval.resolved", LogJson.Default.ApprovalResolved),
         Kind("tool.allowed", LogJson.Default.CallAllowed),
+        Kind("autonomy.chosen", LogJson.Default.AutonomyChosen),
+        Kind("remembered.revoked", LogJson.Default.RememberedRevoked),
         Kind("tool.dispatched", LogJson.Default.CallDispatched),
         Kind("tool.result", LogJson.Default.CallEnded),
         Kind("tool.late_result", LogJson.Default.LateResult),
@@ -81,6 +84,8 @@ internal static class EventCodec
 [JsonSerializable(typeof(ApprovalRequested))]
 [JsonSerializable(typeof(ApprovalResolved))]
 [JsonSerializable(typeof(CallAllowed))]
+[JsonSerializable(typeof(AutonomyChosen))]
+[JsonSerializable(typeof(RememberedRevoked))]
 [JsonSerializable(typeof(CallDispatched))]
 [JsonSerializable(typeof(CallEnded))]
 [JsonSerializable(typeof(LateResult))]
@@ -88,5 +93,6 @@ internal static class EventCodec
 [JsonSerializable(typeof(TurnCompleted))]
 [JsonSerializable(typeof(TurnFailed))]
 [JsonSerializable(typeof(TurnCancelled))]
+[JsonSerializable(typeof(RememberedRule))]
 [JsonSerializable(typeof(SessionState))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -87,7 +87,14 @@ internal sealed record AssistantWrote(
 internal sealed record ModelFailed(string TurnId, int Step, int Attempt, string Code, string Message, TokenUsage? Usage) : SessionEvent;
 
 /// <summary>A call waits for a person.</summary>
-internal sealed record ApprovalRequested(string CallId, string ToolName, string Reason) : SessionEvent;
+internal sealed record ApprovalRequested(string CallId, string ToolName, string Reason) : SessionEvent
+{
+    /// <summary>The policy rule that asks, if it is one.</summary>
+    public string? RuleId { get; init; }
+
+    /// <summary>The role that another person than the session's owner must have to approve.</summary>
+    public string? ApproverRole { get; init; }
+}
 
 /// <summary>A waiting call was decided: <c>approve</c>, <c>edit</c>, <c>reject</c>, <c>expire</c> or <c>cancel</c>.</summary>
 internal sealed record ApprovalResolved(
@@ -107,7 +114,17 @@ internal sealed record ApprovalResolved(
 }
 
 /// <summary>A call may run. <paramref name="Why"/>: the rule, person or level that allowed it.</summary>
-internal sealed record CallAllowed(string CallId, string ToolName, string Why) : SessionEvent;
+internal sealed record CallAllowed(string CallId, string ToolName, string Why) : SessionEvent
+{
+    /// <summary>The same for programs: <c>rule:ID</c>, <c>remembered:ID</c>, <c>person:USER_ID</c>, <c>level:NAME</c> or <c>server</c>.</summary>
+    public string? By { get; init; }
+}
+
+/// <summary>A person chose how much this session may do without asking.</summary>
+internal sealed record AutonomyChosen(string Level, string By) : SessionEvent;
+
+/// <summary>A decision remembered for this session is void.</summary>
+internal sealed record RememberedRevoked(string RuleId, string By) : SessionEvent;
 
 /// <summary>The intent to hand a call to the executor, committed before the frame is sent.</summary>
 internal sealed record CallDispatched(string CallId, string ToolName, string Executor, int Attempt, long Epoch, int TimeoutSeconds)

@@ -57,7 +57,10 @@ internal sealed class HistoryReader
                 Messages.Clear();
                 break;
             case ApprovalResolved { ModifiedArguments: { } modified } e:
-                ReplaceArguments(e.CallId, modified.GetRawText());
+                Change(e.CallId, call => call with { Function = call.Function with { Arguments = modified.GetRawText() } });
+                break;
+            case CallAllowed e:
+                Change(e.CallId, call => call with { AllowedBy = e.By, AllowedWhy = e.Why });
                 break;
             case AgentSwitched e:
                 Switches.Add(
@@ -83,16 +86,13 @@ internal sealed class HistoryReader
             Function = new() { Name = call.ToolName, Arguments = call.Arguments.GetRawText() },
         };
 
-    private void ReplaceArguments(string callId, string arguments)
+    private void Change(string callId, Func<HistoryToolCall, HistoryToolCall> change)
     {
         for (var i = Messages.Count - 1; i >= 0; i--)
         {
             if (Messages[i].ToolCalls is not { } calls || !calls.Any(c => c.Id == callId))
                 continue;
-            Messages[i] = Messages[i] with
-            {
-                ToolCalls = [.. calls.Select(c => c.Id == callId ? c with { Function = c.Function with { Arguments = arguments } } : c)],
-            };
+            Messages[i] = Messages[i] with { ToolCalls = [.. calls.Select(c => c.Id == callId ? change(c) : c)] };
             return;
         }
     }

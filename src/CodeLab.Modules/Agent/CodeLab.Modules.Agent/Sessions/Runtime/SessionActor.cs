@@ -99,6 +99,25 @@ internal sealed partial class SessionActor : IAsyncDisposable
             return _state.ToInfo();
         });
 
+    /// <summary>A person chooses how much the session may do without asking.</summary>
+    public Task<Result<MediatR.Unit>> ChooseAutonomyAsync(SessionCaller caller, string level) =>
+        AskAsync<MediatR.Unit>(async () =>
+        {
+            await HandleAsync(new EngineInput.ChooseAutonomy(level, caller.UserId));
+            return MediatR.Unit.Value;
+        });
+
+    /// <summary>A decision remembered for the session is void from now on.</summary>
+    public Task<Result<MediatR.Unit>> RevokeAsync(SessionCaller caller, string ruleId) =>
+        AskAsync<MediatR.Unit>(async () =>
+        {
+            await HandleAsync(new EngineInput.Revoke(ruleId, caller.UserId));
+            return MediatR.Unit.Value;
+        });
+
+    /// <summary>Level chosen for the session, or null.</summary>
+    public Task<Result<string?>> AutonomyAsync() => AskAsync<string?>(() => Task.FromResult<Result<string?>>(_state.Autonomy));
+
     public Task<Result<MediatR.Unit>> DeleteAsync(SessionCaller caller) =>
         AskAsync<MediatR.Unit>(async () =>
         {
@@ -292,6 +311,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
     {
         var now = _runtime.Now();
         var firstSeq = _state.LastSeq + 1;
+        _state.Policy = await _runtime.Policies.ForAsync(_state.Owner, _state.Executor?.WorkspaceName);
         var outcome = _runtime.Engine.Handle(_state, input, now, _epoch, RandomIds.Make);
         if (outcome.Events.Count > 0)
         {
@@ -321,6 +341,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
                 Calls = LogRows.Calls(_state, events, _epoch, now),
                 Approvals = LogRows.Approvals(_state, events, now),
                 Snapshot = snapshot,
+                Also = _runtime.Also(_state, events, now),
             },
             // Whoever waits may leave; what was decided must still be written.
             CancellationToken.None
@@ -329,6 +350,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
             throw new SessionLostException(SessionId, result);
         if (snapshot is not null)
             _snapshotSeq = snapshot.Seq;
+        await _runtime.NoteUsesAsync(events, now);
     }
 
     private async Task PublishAsync(List<SessionEvent> events, long firstSeq, DateTimeOffset now)

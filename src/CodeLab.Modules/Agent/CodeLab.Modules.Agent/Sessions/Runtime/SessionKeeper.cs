@@ -29,6 +29,8 @@ internal sealed partial class SessionKeeper(
             {
                 await RecoverAsync(stoppingToken);
                 await TickAsync();
+                if (second % 30 == 29)
+                    await runtime.Policies.FlushUsesAsync(stoppingToken);
                 if (second % renewEvery == 0)
                     await RenewAsync(stoppingToken);
             }
@@ -50,6 +52,7 @@ internal sealed partial class SessionKeeper(
     {
         await base.StopAsync(cancellationToken);
         await directory.StopAllAsync(cancellationToken);
+        await runtime.Policies.FlushUsesAsync(cancellationToken);
     }
 
     private async Task RecoverAsync(CancellationToken stoppingToken)

@@ -125,6 +125,29 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                     b.ToTable("agent_audit", (string)null);
                 });
 
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.AutonomyRecord", b =>
+                {
+                    b.Property<string>("Owner")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("owner");
+
+                    b.Property<string>("Level")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("level");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("Owner")
+                        .HasName("pk_agent_autonomy");
+
+                    b.ToTable("agent_autonomy", (string)null);
+                });
+
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.CounterRecord", b =>
                 {
                     b.Property<string>("Counter")
@@ -277,6 +300,46 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                     b.ToTable("agent_outbox", (string)null);
                 });
 
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.PolicyRecord", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Author")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("author");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_used_at");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("integer")
+                        .HasColumnName("position");
+
+                    b.Property<string>("Rule")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("rule");
+
+                    b.Property<DateTimeOffset>("UpdatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_agent_policies");
+
+                    b.ToTable("agent_policies", (string)null);
+                });
+
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.ReadingRecord", b =>
                 {
                     b.Property<string>("SessionId")
@@ -297,6 +360,47 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                         .HasName("pk_agent_readings");
 
                     b.ToTable("agent_readings", (string)null);
+                });
+
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.RememberedRecord", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("LastUsedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_used_at");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("owner");
+
+                    b.Property<string>("Rule")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("rule");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("session_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_agent_remembered");
+
+                    b.HasIndex("Owner")
+                        .HasDatabaseName("ix_agent_remembered_owner");
+
+                    b.ToTable("agent_remembered", (string)null);
                 });
 
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.ShareRecord", b =>

@@ -119,6 +119,29 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Sqlite
                     b.ToTable("agent_audit", (string)null);
                 });
 
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.AutonomyRecord", b =>
+                {
+                    b.Property<string>("Owner")
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
+
+                    b.Property<string>("Level")
+                        .IsRequired()
+                        .HasMaxLength(32)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("level");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("Owner")
+                        .HasName("pk_agent_autonomy");
+
+                    b.ToTable("agent_autonomy", (string)null);
+                });
+
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.CounterRecord", b =>
                 {
                     b.Property<string>("Counter")
@@ -271,6 +294,46 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Sqlite
                     b.ToTable("agent_outbox", (string)null);
                 });
 
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.PolicyRecord", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<string>("Author")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("author");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("LastUsedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_used_at");
+
+                    b.Property<int>("Position")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("position");
+
+                    b.Property<string>("Rule")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("rule");
+
+                    b.Property<long>("UpdatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("updated_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_agent_policies");
+
+                    b.ToTable("agent_policies", (string)null);
+                });
+
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.ReadingRecord", b =>
                 {
                     b.Property<string>("SessionId")
@@ -291,6 +354,47 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Sqlite
                         .HasName("pk_agent_readings");
 
                     b.ToTable("agent_readings", (string)null);
+                });
+
+            modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.RememberedRecord", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("id");
+
+                    b.Property<long>("CreatedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("created_at");
+
+                    b.Property<long?>("LastUsedAt")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("last_used_at");
+
+                    b.Property<string>("Owner")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("owner");
+
+                    b.Property<string>("Rule")
+                        .IsRequired()
+                        .HasColumnType("TEXT")
+                        .HasColumnName("rule");
+
+                    b.Property<string>("SessionId")
+                        .IsRequired()
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("session_id");
+
+                    b.HasKey("Id")
+                        .HasName("pk_agent_remembered");
+
+                    b.HasIndex("Owner")
+                        .HasDatabaseName("ix_agent_remembered_owner");
+
+                    b.ToTable("agent_remembered", (string)null);
                 });
 
             modelBuilder.Entity("CodeLab.Modules.Agent.Persistence.Configurations.ShareRecord", b =>
