@@ -4,6 +4,8 @@ using CodeLab.Host.Startup;
 
 try
 {
+    if (HostCommands.AreMeant(args))
+        return await HostCommands.RunAsync(args);
     var builder = HostSetup.CreateBuilder(args);
     var app = builder.Build();
     SettingsCheck.ThrowIfWrong(app.Services);

@@ -83,6 +83,8 @@ public static class AuthModule
         services.TryAddSingleton<SetupConsole>();
         services.AddSingleton<AdministratorFromEnvironment>();
         services.AddSingleton<IStartupTask, AuthStartup>();
+        services.AddSingleton<IStartupTask, DeclaredPolicies>();
+        services.AddSingleton<IHostCommand, SetupLinkCommand>();
         services.AddAudit();
         services.AddTokenServer();
         services.AddIdentityCore<User>().AddEntityFrameworkStores<AuthDbContext>();

@@ -60,7 +60,7 @@ public sealed class AccessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_a_token_a_route_that_names_no_policy_answers_the_published_401()
+    public async Task Without_a_token_a_route_answers_the_published_401()
     {
         var answer = await _host.GetAsync("/api/v1/any");
 

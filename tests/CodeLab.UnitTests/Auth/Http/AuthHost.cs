@@ -100,11 +100,11 @@ internal sealed class AuthHost : IAsyncDisposable
         app.UseAuthModule();
         app.MapAuthModule();
         app.MapGet("/health", () => "healthy").AllowAnonymous();
-        app.MapGet("/api/v1/any", () => "any");
+        app.MapGet("/api/v1/any", () => "any").RequireAuthorization(Policies.SignedIn);
         app.MapGet("/api/v1/read", () => "read").RequireAuthorization(Policies.Read);
         app.MapGet("/api/v1/write", () => "write").RequireAuthorization(Policies.Write);
         app.MapGet("/api/v1/invoke", () => "invoke").RequireAuthorization(Policies.Invoke);
-        app.MapGet("/hubs/any", () => "hub");
+        app.MapGet("/hubs/any", () => "hub").RequireAuthorization(Policies.SignedIn);
         await app.StartAsync();
         try
         {

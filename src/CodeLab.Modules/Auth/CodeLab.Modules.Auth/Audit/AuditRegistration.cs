@@ -1,3 +1,4 @@
+using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -16,6 +17,7 @@ internal static class AuditRegistration
         services.AddSingleton<IAuditTrail>(provider => provider.GetRequiredService<AuditTrail>());
         services.AddSingleton<AuditReader>();
         services.AddSingleton<AuditVerifier>();
+        services.AddSingleton<IHostCommand, AuditVerifyCommand>();
         services.AddSingleton<AuditSealer>();
         services.AddHostedService(provider => provider.GetRequiredService<AuditSealer>());
         services.AddSingleton<AuditRetention>();

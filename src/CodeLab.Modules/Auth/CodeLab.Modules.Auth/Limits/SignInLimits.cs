@@ -1,5 +1,6 @@
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Limits;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -7,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace CodeLab.Modules.Auth.Limits;
 
 /// <summary>The limits of security.md §3 on sign-in routes. All are off with <c>CodeLab:RateLimits:Enabled=false</c>; lock-out is not.</summary>
-internal sealed class SignInLimits(IRateCounter counter, ClientAddress addresses, IOptions<RateLimitOptions> options)
+internal sealed class SignInLimits(IRateCounter counter, ClientAddress addresses, IAuditTrail audit, IOptions<RateLimitOptions> options)
 {
     private static readonly TimeSpan _minute = TimeSpan.FromMinutes(1);
     private static readonly RateDecision _unlimited = new(true, int.MaxValue, int.MaxValue, TimeSpan.Zero);
@@ -48,8 +49,23 @@ internal sealed class SignInLimits(IRateCounter counter, ClientAddress addresses
     public ValueTask<RateDecision> TakeDeviceStartAsync(HttpContext context) =>
         TakeAsync(AddressKey("device-start", context), 10, _minute, context);
 
-    private ValueTask<RateDecision> TakeAsync(string key, int limit, TimeSpan window, HttpContext context) =>
-        options.Value.Enabled ? counter.TakeAsync(key, limit, window, context.RequestAborted) : new(_unlimited);
+    private async ValueTask<RateDecision> TakeAsync(string key, int limit, TimeSpan window, HttpContext context)
+    {
+        if (!options.Value.Enabled)
+            return _unlimited;
+        var decision = await counter.TakeAsync(key, limit, window, context.RequestAborted);
+        if (!decision.Allowed)
+        {
+            // Which limit, never the name that was typed: people type passwords into the wrong field.
+            var what = key[..key.IndexOf(':', StringComparison.Ordinal)];
+            await audit.AppendSampledAsync(
+                new AuditEvent("rate_limited") { Outcome = "denied", Reason = what },
+                key,
+                context.RequestAborted
+            );
+        }
+        return decision;
+    }
 
     private string AddressKey(string what, HttpContext context) => $"{what}:{addresses.Of(context)}";
 }

@@ -100,6 +100,17 @@ internal static class Sql
         return await reader.ReadAsync(cancellationToken) ? map(reader) : default;
     }
 
+    /// <summary>Whether a table exists: before the first start there is none.</summary>
+    public static async Task<bool> HasTableAsync(this DbConnection connection, string table, CancellationToken cancellationToken) =>
+        await connection.ScalarAsync(
+            connection is Npgsql.NpgsqlConnection
+                ? "SELECT table_name FROM information_schema.tables WHERE table_name = @table"
+                : "SELECT name FROM sqlite_master WHERE type = 'table' AND name = @table",
+            null,
+            [("@table", table)],
+            cancellationToken
+        ) is string;
+
     public static long Milliseconds(this TimeProvider time) => time.GetUtcNow().ToUnixTimeMilliseconds();
 
     public static string? NullableText(this DbDataReader reader, int column) => reader.IsDBNull(column) ? null : reader.GetString(column);

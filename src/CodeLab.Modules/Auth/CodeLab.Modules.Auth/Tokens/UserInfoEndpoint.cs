@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
+using CodeLab.Modules.Auth.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -15,7 +16,7 @@ internal static class UserInfoEndpoint
 
     public static void Map(IEndpointRouteBuilder app) =>
         app.MapMethods(Path, [HttpMethods.Get, HttpMethods.Post], AnswerAsync)
-            .RequireAuthorization()
+            .RequireAuthorization(Policies.SignedIn)
             .DisableAntiforgery()
             .WithName("GetUserInfo")
             .WithSummary("The user, as an access token with scope openid may see it")
