@@ -212,11 +212,20 @@ public sealed record AgentStatusFrame : SessionFrame
 /// <summary>Older messages were shortened to fit the model's context window.</summary>
 public sealed record ContextCompactedFrame : SessionFrame
 {
-    /// <summary>Estimated tokens before.</summary>
+    /// <summary><c>shrunk</c>: older tool outputs were shortened; <c>summarised</c>: what is older was replaced by <see cref="Summary"/>.</summary>
+    public string? Kind { get; init; }
+
+    /// <summary>Tokens of a request before.</summary>
     public int BeforeTokens { get; init; }
 
-    /// <summary>Estimated tokens after.</summary>
+    /// <summary>Tokens of a request after.</summary>
     public int AfterTokens { get; init; }
+
+    /// <summary>What the model is told from now on in place of the older messages; people's own words stay beside it.</summary>
+    public string? Summary { get; init; }
+
+    /// <summary>When, UTC.</summary>
+    public DateTimeOffset? Timestamp { get; init; }
 }
 
 /// <summary>Tokens and money of one model call and of the session so far.</summary>
@@ -230,6 +239,12 @@ public sealed record UsageFrame : SessionFrame
 
     /// <summary>The session so far.</summary>
     public required TokenUsage Session { get; init; }
+
+    /// <summary>The running turn so far; absent when the turn is over, whose end frame has it.</summary>
+    public TokenUsage? Turn { get; init; }
+
+    /// <summary>What each agent spent of the session so far.</summary>
+    public IReadOnlyDictionary<string, TokenUsage>? Agents { get; init; }
 
     /// <summary>Tokens of the model's context window, when known.</summary>
     public int? ContextWindow { get; init; }

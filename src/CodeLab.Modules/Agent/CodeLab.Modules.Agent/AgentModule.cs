@@ -6,6 +6,7 @@ using CodeLab.Modules.Agent.Approvals;
 using CodeLab.Modules.Agent.Approvals.ManagePolicies;
 using CodeLab.Modules.Agent.Events;
 using CodeLab.Modules.Agent.Persistence;
+using CodeLab.Modules.Agent.Prompts;
 using CodeLab.Modules.Agent.Routing;
 using CodeLab.Modules.Agent.Sessions.Engine;
 using CodeLab.Modules.Agent.Sessions.Runtime;
@@ -32,7 +33,8 @@ public static class AgentModule
         builder.Services.AddSingleton(services => new TurnEngine(
             services.GetRequiredService<AgentCatalog>(),
             services.GetRequiredService<AgentRouter>(),
-            services.GetRequiredService<IOptions<AgentOptions>>().Value.ToLimits()
+            services.GetRequiredService<IOptions<AgentOptions>>().Value.ToLimits(),
+            new ContextBudget(TokenCounter.Count, services.GetRequiredService<IOptions<AgentOptions>>().Value.ToContextLimits())
         ));
         builder.Services.AddSingleton<PolicyStore>();
         builder.Services.AddSingleton<PolicyBook>();

@@ -86,9 +86,31 @@ internal sealed class AgentOptions : IValidatableObject
     [Range(1024, 16_777_216)]
     public int ResultBytes { get; set; } = 256 * 1024;
 
-    /// <summary>Tokens of conversation sent to a model at most; older tool outputs are shortened first. Default 100,000.</summary>
+    /// <summary>
+    /// Tokens of a request at most, prompt and tools included, and never more than 80 % of the model's window where that is known. Older
+    /// tool outputs are shortened first, then what is older is summarised. Default 100,000.
+    /// </summary>
     [Range(1_000, 2_000_000)]
     public int ContextTokens { get; set; } = 100_000;
+
+    /// <summary>The same by model or alias, in place of <see cref="ContextTokens"/>. Range 1,000 to 10,000,000.</summary>
+    public Dictionary<string, int> ModelContextTokens { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Tokens, in and out, that one turn may use. A step that would pass it is not taken. 0 (default) = no budget.</summary>
+    [Range(0, long.MaxValue)]
+    public long TurnTokens { get; set; }
+
+    /// <summary>Tokens, in and out, that one session may use. 0 (default) = no budget.</summary>
+    [Range(0, long.MaxValue)]
+    public long SessionTokens { get; set; }
+
+    /// <summary>US dollars one turn may cost, where prices are known. 0 (default) = no budget.</summary>
+    [Range(0, 1_000_000)]
+    public decimal TurnCost { get; set; }
+
+    /// <summary>US dollars one session may cost, where prices are known. 0 (default) = no budget.</summary>
+    [Range(0, 1_000_000)]
+    public decimal SessionCost { get; set; }
 
     /// <summary>Minutes after which a session without clients or work leaves memory. Default 5.</summary>
     [Range(1, 1440)]
@@ -105,6 +127,11 @@ internal sealed class AgentOptions : IValidatableObject
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
+        foreach (var (model, tokens) in ModelContextTokens)
+        {
+            if (tokens is < 1_000 or > 10_000_000)
+                yield return new($"{Section}:ModelContextTokens:{model} must be 1000 to 10000000 tokens.", [nameof(ModelContextTokens)]);
+        }
         foreach (var (tool, seconds) in ToolTimeouts)
         {
             if (ToolCatalog.Find(tool) is null)
@@ -113,6 +140,9 @@ internal sealed class AgentOptions : IValidatableObject
                 yield return new($"{Section}:ToolTimeouts:{tool} must be 1 to 86400 seconds.", [nameof(ToolTimeouts)]);
         }
     }
+
+    /// <summary>How much of a conversation models are sent.</summary>
+    public ContextLimits ToContextLimits() => new() { Tokens = ContextTokens, ModelTokens = ModelContextTokens };
 
     /// <summary>The engine's share of these settings.</summary>
     public EngineLimits ToLimits() =>
@@ -135,5 +165,9 @@ internal sealed class AgentOptions : IValidatableObject
             DetachedHours = DetachedHours,
             TurnMinutes = TurnMinutes,
             ResultBytes = ResultBytes,
+            TurnTokens = TurnTokens,
+            SessionTokens = SessionTokens,
+            TurnCost = TurnCost,
+            SessionCost = SessionCost,
         };
 }

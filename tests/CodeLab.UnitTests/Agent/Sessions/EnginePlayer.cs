@@ -35,13 +35,15 @@ internal sealed class EnginePlayer
     private readonly TurnEngine _engine;
     private int _ids;
 
-    public EnginePlayer(EngineLimits? limits = null, string agent = "coder", bool attach = true)
+    public EnginePlayer(EngineLimits? limits = null, string agent = "coder", bool attach = true, ContextBudget? context = null)
     {
-        _engine = new(AgentCatalog.BuiltIn, new AgentRouter(AgentCatalog.BuiltIn), limits ?? new());
+        _engine = new(AgentCatalog.BuiltIn, new AgentRouter(AgentCatalog.BuiltIn), limits ?? new(), context);
         Do(new EngineInput.Create("ada", null, agent, null));
         if (attach)
             Attach();
     }
+
+    public TurnEngine Engine => _engine;
 
     public SessionState State { get; private set; } = new() { Id = "s1" };
     public List<(SessionEvent Event, DateTimeOffset At)> Log { get; } = [];

@@ -124,7 +124,9 @@ public sealed class TurnEnginePropertyTests
                 SwitchesPerSession = 30,
                 ParallelCalls = 1 + (steps[1] & 3),
             },
-            agent: steps[0] % 2 == 0 ? "coder" : "orchestrator"
+            agent: steps[0] % 2 == 0 ? "coder" : "orchestrator",
+            // Every third session never fits: each step is compacted as far as it can be.
+            context: steps[2] % 3 == 0 ? new(text => text.Length / 4, new() { Tokens = 100 }) : null
         )
         {
             Sabotage = sabotage,
@@ -159,6 +161,9 @@ public sealed class TurnEnginePropertyTests
                     break;
                 case 2 or 3 when turn is { Phase: TurnPhase.CallingModel, Purpose: ModelPurpose.Route }:
                     session.Do(new EngineInput.Routed(session.Key, variant % 2 == 0 ? null : """{"agent":"debug"}""", null, null));
+                    break;
+                case 2 or 3 when turn is { Phase: TurnPhase.CallingModel, Purpose: ModelPurpose.Summarise }:
+                    session.Do(new EngineInput.Summed(session.Key, variant % 3 == 0 ? null : "notes", "fake", null));
                     break;
                 case 5 when turn is { Phase: TurnPhase.CallingModel }:
                     session.Answer("final");

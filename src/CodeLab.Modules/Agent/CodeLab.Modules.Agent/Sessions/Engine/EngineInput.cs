@@ -39,6 +39,9 @@ internal abstract record EngineInput
     /// <summary>The routing call ended; null text = it failed.</summary>
     public sealed record Routed(ModelCallKey Key, string? Text, string? Model, TokenUsage? Usage) : EngineInput;
 
+    /// <summary>The summary was written; null text = it failed.</summary>
+    public sealed record Summed(ModelCallKey Key, string? Text, string? Model, TokenUsage? Usage) : EngineInput;
+
     /// <summary>The model answered.</summary>
     public sealed record Answered(
         ModelCallKey Key,

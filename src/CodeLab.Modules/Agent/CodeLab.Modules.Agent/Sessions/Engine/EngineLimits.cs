@@ -24,6 +24,12 @@ internal sealed record EngineLimits
     public int ContextFileCharacters { get; init; } = 1024 * 1024;
     public string Autonomy { get; init; } = "cautious";
 
+    // Budgets; 0 = none.
+    public long TurnTokens { get; init; }
+    public long SessionTokens { get; init; }
+    public decimal TurnCost { get; init; }
+    public decimal SessionCost { get; init; }
+
     /// <summary>Seconds a result is waited for, by tool; the catalogue's where none is given.</summary>
     public IReadOnlyDictionary<string, int> ToolTimeouts { get; init; } = new Dictionary<string, int>();
 }

@@ -32,10 +32,11 @@ internal sealed partial class SessionState
             case ConversationCleared:
                 (ClearedSeq, MessageCount, OpenQuestion) = (LastSeq, 0, null);
                 Transcript.Clear();
+                (ShrunkTo, SummarisedTo, Summary) = (0, 0, null);
                 break;
             case ExecutorAttached e:
                 Executor = e.Executor;
-                Offer = null;
+                (Offer, FixedTokens) = (null, null);
                 break;
             case UserWrote e:
                 Queue.Add(
@@ -62,12 +63,20 @@ internal sealed partial class SessionState
                 break;
             case AgentSwitched e:
                 (PreviousAgent, Agent) = (e.From, e.To);
+                FixedTokens = null;
                 SwitchCount++;
                 if (Turn is not null && e.By == "model")
                     Turn.Switches++;
                 break;
             case ModelRequested e:
                 Apply(e, at);
+                break;
+            case ContextShrunk e:
+                ShrunkTo = e.ToEntry;
+                break;
+            case ContextSummarised e:
+                Spend(e.Usage, at);
+                (SummarisedTo, Summary, ShrunkTo) = (e.ToEntry, e.Summary, e.ShrunkTo ?? ShrunkTo);
                 break;
             case RouteDecided e:
                 Spend(e.Usage, at);
@@ -175,11 +184,14 @@ internal sealed partial class SessionState
     {
         if (Turn is not { } turn)
             return;
-        if (e.Attempt == 1)
+        if (e.Attempt == 1 && e.Purpose != ModelPurpose.Summarise)
             turn.DeniedSteps = turn.CountDeniedSteps();
+        turn.SummariseTo = e.ToEntry;
         (turn.Phase, turn.Purpose, turn.Step, turn.Attempt) = (TurnPhase.CallingModel, e.Purpose, e.Step, e.Attempt);
         (turn.ModelMessageId, turn.ModelRequestedAt) = (e.MessageId, at);
-        turn.Calls.Clear();
+        // A summary comes between two steps: the one before is not over until the model is asked to go on.
+        if (e.Purpose != ModelPurpose.Summarise)
+            turn.Calls.Clear();
     }
 
     private void Apply(AssistantWrote e, DateTimeOffset at)
@@ -266,6 +278,7 @@ internal sealed partial class SessionState
 
     private void Apply(ContextChanged e)
     {
+        FixedTokens = null;
         if (e.Action == "clear")
             ContextFiles.Clear();
         else if (e.Path is not null && e.Action == "remove_file")
@@ -281,6 +294,7 @@ internal sealed partial class SessionState
         if (usage is null)
             return;
         Usage += usage;
+        AgentUsage[Agent] = AgentUsage.TryGetValue(Agent, out var spent) ? spent + usage : usage;
         if (Turn is not null)
             Turn.Usage += usage;
     }

@@ -29,6 +29,9 @@ internal sealed partial class SessionState
     public int SwitchCount { get; set; }
     public int MessageCount { get; set; }
     public TokenUsage Usage { get; set; } = new();
+
+    /// <summary>What each agent spent of <see cref="Usage"/>.</summary>
+    public SortedDictionary<string, TokenUsage> AgentUsage { get; set; } = new(StringComparer.Ordinal);
     public int? ContextWindow { get; set; }
 
     /// <summary>Where the conversation was cleared last: what was before is not shown any more.</summary>
@@ -37,6 +40,15 @@ internal sealed partial class SessionState
 
     /// <summary>The conversation the model is shown: every call has exactly one result before the next model call.</summary>
     public List<TranscriptEntry> Transcript { get; set; } = [];
+
+    /// <summary>Tool outputs of entries before this one are shortened.</summary>
+    public int ShrunkTo { get; set; }
+
+    /// <summary>Entries before this one are replaced by <see cref="Summary"/>; what people said in them stays.</summary>
+    public int SummarisedTo { get; set; }
+
+    /// <summary>What a model wrote about the entries before <see cref="SummarisedTo"/>.</summary>
+    public string? Summary { get; set; }
 
     /// <summary>Messages that wait for a turn.</summary>
     public List<WaitingMessage> Queue { get; set; } = [];
@@ -74,6 +86,10 @@ internal sealed partial class SessionState
     [JsonIgnore]
     public ToolOffer? Offer { get; set; }
 
+    /// <summary>Not from the log: tokens of the system prompt and the tools, kept while they stay the same.</summary>
+    [JsonIgnore]
+    public int? FixedTokens { get; set; }
+
     /// <summary>True before the first event.</summary>
     [JsonIgnore]
     public bool IsNew => LastSeq == 0;
@@ -109,7 +125,12 @@ internal sealed record EndedCall(long Seq, string Status, string? ResultHash);
 [JsonDerivedType(typeof(UserEntry), "user")]
 [JsonDerivedType(typeof(AssistantEntry), "assistant")]
 [JsonDerivedType(typeof(ToolEntry), "tool")]
-internal abstract record TranscriptEntry;
+internal abstract record TranscriptEntry
+{
+    /// <summary>Not from the log: its tokens, once counted.</summary>
+    [JsonIgnore]
+    public int? Tokens { get; set; }
+}
 
 /// <summary>A person's words.</summary>
 internal sealed record UserEntry(string MessageId, string Content, IReadOnlyList<MessageAttachment>? Attachments) : TranscriptEntry;
@@ -131,7 +152,12 @@ internal sealed class TranscriptCall
 
 /// <summary>What a call brought, in the parts the model's text is made of.</summary>
 internal sealed record ToolEntry(string CallId, string ToolName, string Status, JsonElement? Result, string? Error, string? ErrorCode)
-    : TranscriptEntry;
+    : TranscriptEntry
+{
+    /// <summary>Not from the log: its tokens when shortened, once counted.</summary>
+    [JsonIgnore]
+    public int? ShrunkTokens { get; set; }
+}
 
 /// <summary>A running turn.</summary>
 internal sealed class TurnState
@@ -148,6 +174,9 @@ internal sealed class TurnState
     public int Step { get; set; }
     public int Attempt { get; set; }
     public string ModelMessageId { get; set; } = "";
+
+    /// <summary>While a summary is written: the first entry that stays.</summary>
+    public int? SummariseTo { get; set; }
     public DateTimeOffset ModelRequestedAt { get; set; }
     public int Switches { get; set; }
 

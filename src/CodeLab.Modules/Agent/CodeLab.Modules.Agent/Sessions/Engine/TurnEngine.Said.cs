@@ -102,8 +102,8 @@ internal sealed partial class TurnEngine
         var turn = step.State.Turn!;
         if (turn.Phase == TurnPhase.CallingModel)
         {
-            // Routing is short, and its answer is needed whatever the message says.
-            if (turn.Purpose == ModelPurpose.Route)
+            // Routing and summing up are short, and needed whatever the message says.
+            if (turn.Purpose != ModelPurpose.Answer)
                 return;
             step.Outcome.CancelModel = true;
             KeepPartialText(step, partialText);

@@ -10,8 +10,10 @@ namespace CodeLab.Modules.Agent.Sessions.Engine;
 /// Events are applied to the state as they are decided; when their commit fails, the state is thrown away and loaded again, so nothing
 /// uncommitted is ever seen from outside (security.md §11.1).
 /// </summary>
-internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router, EngineLimits limits)
+internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router, EngineLimits limits, ContextBudget? context = null)
 {
+    private readonly ContextBudget _context = context ?? ContextBudget.Estimating;
+
     /// <summary>Decides what follows from an input.</summary>
     /// <param name="state">The session; changed in place.</param>
     /// <param name="input">What happened.</param>
@@ -53,6 +55,9 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
                 break;
             case EngineInput.Routed routed when IsCurrent(state, routed.Key):
                 Routed(step, routed);
+                break;
+            case EngineInput.Summed summed when IsCurrent(state, summed.Key):
+                Summed(step, summed);
                 break;
             case EngineInput.Answered answered when IsCurrent(state, answered.Key):
                 Answered(step, answered);
@@ -118,10 +123,10 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             NextModelStep(step);
     }
 
-    private static void RequestModel(Step step, ModelPurpose purpose, int stepNumber, int attempt)
+    private static void RequestModel(Step step, ModelPurpose purpose, int stepNumber, int attempt, int? toEntry = null)
     {
         var turn = step.State.Turn!;
-        step.Emit(new ModelRequested(turn.TurnId, stepNumber, attempt, purpose, step.NewId("msg_")));
+        step.Emit(new ModelRequested(turn.TurnId, stepNumber, attempt, purpose, step.NewId("msg_")) { ToEntry = toEntry });
         step.Outcome.CallModel = KeyOf(turn);
     }
 
@@ -158,9 +163,66 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             );
             return;
         }
+        if (OverBudget(state, turn) is { } budget)
+        {
+            FailTurn(step, "BUDGET_REACHED", budget);
+            return;
+        }
         JoinSteering(step);
-        RequestModel(step, ModelPurpose.Answer, turn.Step + 1, attempt: 1);
+        if (!Compact(step))
+            RequestModel(step, ModelPurpose.Answer, turn.Step + 1, attempt: 1);
     }
+
+    /// <summary>Makes the conversation fit.</summary>
+    /// <returns>True when a model is asked for a summary first.</returns>
+    private bool Compact(Step step)
+    {
+        var (state, turn) = (step.State, step.State.Turn!);
+        if (_context.Plan(state, AgentOf(state), OfferOf(state)) is not { } plan)
+            return false;
+        if (plan.Summarise)
+            RequestModel(step, ModelPurpose.Summarise, turn.Step, attempt: 1, plan.ToEntry);
+        else
+            step.Emit(new ContextShrunk(turn.TurnId, plan.ToEntry, plan.Before, plan.After));
+        return plan.Summarise;
+    }
+
+    private void Summed(Step step, EngineInput.Summed summed)
+    {
+        var (state, turn) = (step.State, step.State.Turn!);
+        var (agent, offer) = (AgentOf(state), OfferOf(state));
+        var to = turn.SummariseTo ?? state.SummarisedTo;
+        var text = string.IsNullOrWhiteSpace(summed.Text) ? Prompts.SummaryPrompt.Missing : summed.Text.Trim();
+        var before = _context.Measure(state, agent, offer);
+        // The cache is lost anyway: whatever can be shortened is shortened with it.
+        var shrunk = Math.Max(state.ShrunkTo, ContextBudget.FreshFrom(state));
+        var after = _context.Measure(state, agent, offer, shrunk, to, text);
+        step.Emit(new ContextSummarised(turn.TurnId, to, text, summed.Model, summed.Usage, before, after) { ShrunkTo = shrunk });
+        NextModelStep(step);
+    }
+
+    /// <summary>Why the next call would pass a budget, or null. What it will need is what it sends, at the price paid so far.</summary>
+    private string? OverBudget(SessionState state, TurnState turn)
+    {
+        if (limits is { TurnTokens: 0, SessionTokens: 0, TurnCost: 0, SessionCost: 0 })
+            return null;
+        var next = _context.Measure(state, AgentOf(state), OfferOf(state));
+        var (ofTurn, ofSession) = (Tokens(turn.Usage), Tokens(state.Usage));
+        if (limits.TurnTokens > 0 && ofTurn + next > limits.TurnTokens)
+            return $"The turn used {ofTurn} of {limits.TurnTokens} tokens, and the next step needs about {next}. Send \"continue\" to go on in a new turn.";
+        if (limits.SessionTokens > 0 && ofSession + next > limits.SessionTokens)
+            return $"The session used {ofSession} of {limits.SessionTokens} tokens, and the next step needs about {next}. Begin a new session.";
+        var price = state.Usage.Cost is { } paid && ofSession > 0 ? paid / ofSession * next : 0;
+        if (limits.TurnCost > 0 && (turn.Usage.Cost ?? 0) + price > limits.TurnCost)
+            return $"The turn cost {Dollars(turn.Usage.Cost)} of {Dollars(limits.TurnCost)} dollars, and the next step needs about {Dollars(price)}. Send \"continue\" to go on in a new turn.";
+        if (limits.SessionCost > 0 && (state.Usage.Cost ?? 0) + price > limits.SessionCost)
+            return $"The session cost {Dollars(state.Usage.Cost)} of {Dollars(limits.SessionCost)} dollars, and the next step needs about {Dollars(price)}. Begin a new session.";
+        return null;
+    }
+
+    private static string Dollars(decimal? amount) => (amount ?? 0).ToString("0.####", System.Globalization.CultureInfo.InvariantCulture);
+
+    private static long Tokens(Protocol.Frames.TokenUsage usage) => usage.InputTokens + usage.OutputTokens;
 
     private static bool HasSteering(SessionState state) => state.Queue.Exists(m => m.Steers);
 
@@ -230,7 +292,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         {
             // The call's outcome is unknown, but a model call has no effect outside: it is repeated once (security.md §11.6).
             if (turn.Attempt < limits.ModelAttempts)
-                RequestModel(step, turn.Purpose, turn.Step, turn.Attempt + 1);
+                RequestModel(step, turn.Purpose, turn.Step, turn.Attempt + 1, turn.SummariseTo);
             else
                 FailTurn(step, "MODEL_CALL_INTERRUPTED", "The server stopped twice while the model was answering. Send the message again.");
             return;

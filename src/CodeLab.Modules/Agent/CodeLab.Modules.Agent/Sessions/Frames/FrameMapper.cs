@@ -104,6 +104,25 @@ internal static class FrameMapper
                 ErrorCode = e.ErrorCode,
                 Timestamp = at,
             },
+            ContextShrunk e => new ContextCompactedFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                Kind = "shrunk",
+                BeforeTokens = e.BeforeTokens,
+                AfterTokens = e.AfterTokens,
+                Timestamp = at,
+            },
+            ContextSummarised e => new ContextCompactedFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                Kind = "summarised",
+                BeforeTokens = e.BeforeTokens,
+                AfterTokens = e.AfterTokens,
+                Summary = e.Summary,
+                Timestamp = at,
+            },
             SessionUpdated or ConversationCleared => new SessionUpdatedFrame
             {
                 SessionId = state.Id,

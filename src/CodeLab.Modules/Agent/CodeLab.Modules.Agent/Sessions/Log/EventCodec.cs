@@ -22,6 +22,8 @@ internal static class EventCodec
         Kind("turn.started", LogJson.Default.TurnStarted),
         Kind("agent.switched", LogJson.Default.AgentSwitched),
         Kind("model.requested", LogJson.Default.ModelRequested),
+        Kind("context.shrunk", LogJson.Default.ContextShrunk),
+        Kind("context.summarised", LogJson.Default.ContextSummarised),
         Kind("route.decided", LogJson.Default.RouteDecided),
         Kind("assistant.message", LogJson.Default.AssistantWrote),
         Kind("model.failed", LogJson.Default.ModelFailed),
@@ -78,6 +80,8 @@ internal static class EventCodec
 [JsonSerializable(typeof(TurnStarted))]
 [JsonSerializable(typeof(AgentSwitched))]
 [JsonSerializable(typeof(ModelRequested))]
+[JsonSerializable(typeof(ContextShrunk))]
+[JsonSerializable(typeof(ContextSummarised))]
 [JsonSerializable(typeof(RouteDecided))]
 [JsonSerializable(typeof(AssistantWrote))]
 [JsonSerializable(typeof(ModelFailed))]

@@ -53,7 +53,29 @@ internal sealed record TurnStarted(string TurnId, string MessageId, string? Answ
 internal sealed record AgentSwitched(string From, string To, string? Reason, string? Confidence, string By, bool IsFinal) : SessionEvent;
 
 /// <summary>The intent to call the model, committed before the call. <paramref name="MessageId"/> is the id the answer will have.</summary>
-internal sealed record ModelRequested(string TurnId, int Step, int Attempt, ModelPurpose Purpose, string MessageId) : SessionEvent;
+internal sealed record ModelRequested(string TurnId, int Step, int Attempt, ModelPurpose Purpose, string MessageId) : SessionEvent
+{
+    /// <summary>With the purpose to summarise: the first entry of the conversation that stays.</summary>
+    public int? ToEntry { get; init; }
+}
+
+/// <summary>Tool outputs before an entry of the conversation are shortened from now on.</summary>
+internal sealed record ContextShrunk(string TurnId, int ToEntry, int BeforeTokens, int AfterTokens) : SessionEvent;
+
+/// <summary>What stands before an entry of the conversation is replaced by a summary; what people said in it stays.</summary>
+internal sealed record ContextSummarised(
+    string TurnId,
+    int ToEntry,
+    string Summary,
+    string? Model,
+    TokenUsage? Usage,
+    int BeforeTokens,
+    int AfterTokens
+) : SessionEvent
+{
+    /// <summary>Outputs before this entry are shortened as well.</summary>
+    public int? ShrunkTo { get; init; }
+}
 
 /// <summary>The router chose an agent; a switch follows.</summary>
 internal sealed record RouteDecided(string TurnId, string Agent, string? Model, TokenUsage? Usage, bool Fallback) : SessionEvent;
@@ -180,6 +202,9 @@ internal enum ModelPurpose
 
     /// <summary>To go on with the turn.</summary>
     Answer,
+
+    /// <summary>To summarise what no longer fits.</summary>
+    Summarise,
 }
 
 /// <summary>How a call ends, as stored and sent.</summary>

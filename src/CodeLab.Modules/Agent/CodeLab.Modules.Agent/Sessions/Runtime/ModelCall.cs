@@ -73,15 +73,21 @@ internal sealed partial class ModelCall(
     }
 
     private EngineInput Completed(string text, List<ModelToolCall> calls, ChatUpdate.Completed done) =>
-        key.Purpose == ModelPurpose.Route
-            ? new EngineInput.Routed(key, text, done.Model, done.Usage)
-            : new EngineInput.Answered(key, text, calls, done.Model, done.Provider, done.FinishReason, done.Usage, done.ContextWindow);
+        key.Purpose switch
+        {
+            ModelPurpose.Route => new EngineInput.Routed(key, text, done.Model, done.Usage),
+            ModelPurpose.Summarise => new EngineInput.Summed(key, text, done.Model, done.Usage),
+            _ => new EngineInput.Answered(key, text, calls, done.Model, done.Provider, done.FinishReason, done.Usage, done.ContextWindow),
+        };
 
-    // A routing call that fails costs nothing but a guess: the keyword fallback decides (protocol.md §5.2).
+    // A routing call that fails costs nothing but a guess: the keyword fallback decides (protocol.md §5.2). A summary that fails costs memory.
     private EngineInput Failed(string code, string message, TokenUsage? usage) =>
-        key.Purpose == ModelPurpose.Route
-            ? new EngineInput.Routed(key, null, null, usage)
-            : new EngineInput.Failed(key, code, message, usage);
+        key.Purpose switch
+        {
+            ModelPurpose.Route => new EngineInput.Routed(key, null, null, usage),
+            ModelPurpose.Summarise => new EngineInput.Summed(key, null, null, usage),
+            _ => new EngineInput.Failed(key, code, message, usage),
+        };
 
     [LoggerMessage(3010, LogLevel.Error, "Model call of turn {TurnId} broke")]
     private partial void ModelCallBroke(Exception exception, string turnId);

@@ -1,26 +1,18 @@
-using System.Text;
 using CodeLab.Modules.Agent.Prompts;
 using CodeLab.Modules.Agent.Routing;
 using CodeLab.Modules.Agent.Sessions.Engine;
 using CodeLab.Modules.Agent.Sessions.Log;
 using CodeLab.Modules.Llm.Chat;
-using CodeLab.Protocol.Hub;
 using Microsoft.Extensions.AI;
-using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Agent.Sessions.Runtime;
 
 /// <summary>
-/// Builds what the model is sent from the state alone: the same state gives the same bytes, so that a repeated call asks the same and the
-/// provider's prompt cache hits.
+/// Builds what the model is sent from the state alone: the same state gives the same bytes, and between two compactions each request begins
+/// with the bytes of the one before, so that the provider's prompt cache hits.
 /// </summary>
-internal sealed class ModelRequests(TurnEngine engine, AgentRouter router, IOptions<AgentOptions> options)
+internal sealed class ModelRequests(TurnEngine engine, AgentRouter router)
 {
-    // Without a tokenizer: about four characters a token for code and English (protocol.md §8.3).
-    private const int _charactersPerToken = 4;
-    private const int _freshRounds = 2;
-    private const int _oldResultCharacters = 600;
-
     /// <summary>The request of a model call.</summary>
     public StreamChatQuery Build(SessionState state, ModelCallKey key)
     {
@@ -32,73 +24,39 @@ internal sealed class ModelRequests(TurnEngine engine, AgentRouter router, IOpti
             var before = state.Transcript.OfType<AssistantEntry>().LastOrDefault(e => e.Content.Length > 0);
             return new(caller, router.Model ?? state.Model, router.BuildMessages(text, before?.Agent, before?.Content), router.Options);
         }
-        var offer = engine.OfferOf(state);
-        var messages = new List<ChatMessage>(state.Transcript.Count + 1)
+        if (key.Purpose == ModelPurpose.Summarise)
         {
-            new(
-                ChatRole.System,
-                SystemPrompt.Compose(
-                    agent,
-                    new PromptContext
-                    {
-                        Platform = state.Executor?.Platform,
-                        WorkspaceName = state.Executor?.WorkspaceName,
-                        Branch = state.Executor?.Branch,
-                        Rules = state.Executor?.Rules ?? [],
-                        Files = [.. state.ContextFiles.Select(f => new ContextFile { Path = f.Key, Content = f.Value })],
-                    }
-                )
-            ),
+            var notes = SummaryPrompt.Build(state, state.Turn?.SummariseTo ?? state.SummarisedTo);
+            return new(caller, agent.Model ?? state.Model, notes, new() { MaxOutputTokens = SummaryPrompt.MostTokens, Temperature = 0 });
+        }
+        var offer = engine.OfferOf(state);
+        var messages = new List<ChatMessage>(state.Transcript.Count - state.SummarisedTo + 2)
+        {
+            new(ChatRole.System, SessionPrompt.Compose(agent, state)),
         };
-        AddTranscript(messages, state, options.Value.ContextTokens * _charactersPerToken);
+        AddTranscript(messages, state);
         return new(caller, agent.Model ?? state.Model, messages, new() { Tools = offer.Declarations, Temperature = agent.Temperature });
     }
 
-    private static void AddTranscript(List<ChatMessage> messages, SessionState state, int budget)
+    private static void AddTranscript(List<ChatMessage> messages, SessionState state)
     {
-        var old = Shorten(state, budget - messages[0].Text.Length);
-        for (var i = 0; i < state.Transcript.Count; i++)
+        if (state.SummarisedTo > 0)
+            messages.Add(new(ChatRole.User, ConversationText.Earlier(state)));
+        for (var i = state.SummarisedTo; i < state.Transcript.Count; i++)
         {
             switch (state.Transcript[i])
             {
                 case UserEntry user:
-                    messages.Add(new(ChatRole.User, WithAttachments(user)));
+                    messages.Add(new(ChatRole.User, ConversationText.Of(user)));
                     break;
                 case AssistantEntry assistant:
                     messages.Add(ToMessage(assistant));
                     break;
                 case ToolEntry result:
-                    var text = ToolTexts.ForModel(result.ToolName, result.Status, result.Result, result.Error, result.ErrorCode);
-                    if (i < old && text.Length > _oldResultCharacters)
-                        text = string.Concat(
-                            text.AsSpan(0, _oldResultCharacters),
-                            "\n… (older output shortened; run the tool again if you need it)"
-                        );
-                    AddResult(messages, result.CallId, text);
+                    AddResult(messages, result.CallId, ConversationText.Of(result, shrunk: i < state.ShrunkTo));
                     break;
             }
         }
-    }
-
-    /// <summary>Where shortening of tool outputs ends: outputs of the last two rounds stay whole, older ones shrink once the budget is passed.</summary>
-    private static int Shorten(SessionState state, int budget)
-    {
-        var characters = 0L;
-        var rounds = 0;
-        var fresh = 0;
-        for (var i = state.Transcript.Count - 1; i >= 0; i--)
-        {
-            characters += state.Transcript[i] switch
-            {
-                UserEntry e => e.Content.Length + (e.Attachments?.Sum(a => a.Content.Length) ?? 0),
-                AssistantEntry e => e.Content.Length + e.Calls.Sum(c => c.Arguments.GetRawText().Length),
-                ToolEntry e => (e.Error?.Length ?? 0) + (e.Result?.GetRawText().Length ?? 0),
-                _ => 0,
-            };
-            if (state.Transcript[i] is AssistantEntry { Calls.Count: > 0 } && ++rounds == _freshRounds)
-                fresh = i;
-        }
-        return characters > budget ? fresh : 0;
     }
 
     private static ChatMessage ToMessage(AssistantEntry entry)
@@ -124,15 +82,5 @@ internal sealed class ModelRequests(TurnEngine engine, AgentRouter router, IOpti
             last.Contents.Add(content);
         else
             messages.Add(new(ChatRole.Tool, [content]));
-    }
-
-    private static string WithAttachments(UserEntry user)
-    {
-        if (user.Attachments is not { Count: > 0 } attachments)
-            return user.Content;
-        var text = new StringBuilder(user.Content);
-        foreach (MessageAttachment file in attachments)
-            text.Append("\n\n<attached path=\"").Append(file.Path).Append("\">\n").Append(file.Content).Append("\n</attached>");
-        return text.ToString();
     }
 }

@@ -370,6 +370,9 @@ internal sealed partial class SessionActor : IAsyncDisposable
                         Model = model,
                         Call = usage,
                         Session = _state.Usage,
+                        Turn = _state.Turn?.Usage,
+                        // The frame is read by others while the session goes on.
+                        Agents = new Dictionary<string, TokenUsage>(_state.AgentUsage),
                         ContextWindow = _state.ContextWindow,
                     }
                 );
