@@ -13,10 +13,13 @@ switch (args.FirstOrDefault())
     case "durable-inputs":
         await DurableInputs.RunAsync(args.Skip(1).FirstOrDefault());
         return 0;
+    case "turns":
+        await TurnOverhead.RunAsync();
+        return 0;
     case "startup":
         await Startup.RunAsync(args.Skip(1).FirstOrDefault());
         return 0;
     default:
-        Console.Error.WriteLine("Name a benchmark: engine, open, durable-inputs [DIRECTORY], startup [DIRECTORY]");
+        Console.Error.WriteLine("Name a benchmark: engine, open, turns, durable-inputs [DIRECTORY], startup [DIRECTORY]");
         return 2;
 }
