@@ -5,6 +5,7 @@ using CodeLab.BuildingBlocks.Results;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Rest;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace CodeLab.BuildingBlocks.Http;
 
@@ -24,6 +25,7 @@ public static class ProblemResults
     }
 
     /// <summary>Writes the published error body to a response that has not started.</summary>
+    /// <remarks>People who look at a page get a page (<see cref="IErrorPages"/>).</remarks>
     public static Task WriteAsync(HttpContext context, Error error, string? correlationId = null)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -31,6 +33,8 @@ public static class ProblemResults
         context.Response.StatusCode = error.Status;
         if (error.RetryAfterSeconds is { } seconds)
             context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
+        if (IsPage(context.Request) && context.RequestServices?.GetService<IErrorPages>() is { } pages)
+            return pages.WriteAsync(context, error);
         var body = new ErrorBody
         {
             Error = error.Code,
@@ -64,4 +68,21 @@ public static class ProblemResults
         }
         return JsonSerializer.SerializeToElement(details, ProtocolJson.Default.JsonObject);
     }
+
+    /// <summary>True when a person looks at a page, and not a program at an API.</summary>
+    public static bool IsPage(HttpRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
+            && !request.Path.StartsWithSegments("/api", StringComparison.OrdinalIgnoreCase)
+            && !request.Path.StartsWithSegments("/hubs", StringComparison.OrdinalIgnoreCase)
+            && !request.Path.StartsWithSegments("/v1", StringComparison.OrdinalIgnoreCase);
+    }
+}
+
+/// <summary>Shows failures to people as pages in their language. The status is set already.</summary>
+public interface IErrorPages
+{
+    /// <summary>Writes a page to a response that has not started.</summary>
+    Task WriteAsync(HttpContext context, Error error);
 }

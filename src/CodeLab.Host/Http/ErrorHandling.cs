@@ -86,7 +86,7 @@ internal static class StatusErrors
         {
             var context = pages.HttpContext;
             var path = context.Request.Path;
-            if (RequestPaths.IsApi(path))
+            if (RequestPaths.IsApi(path) || ProblemResults.IsPage(context.Request))
                 await ProblemResults.WriteAsync(context, Of(context.Response.StatusCode));
         });
 

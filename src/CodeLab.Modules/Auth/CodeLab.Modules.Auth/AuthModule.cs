@@ -9,10 +9,13 @@ using CodeLab.Modules.Auth.AccessKeys;
 using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Browser;
 using CodeLab.Modules.Auth.Clients;
+using CodeLab.Modules.Auth.External;
 using CodeLab.Modules.Auth.Grants.AuthorizationCode;
 using CodeLab.Modules.Auth.Grants.DeviceCode;
 using CodeLab.Modules.Auth.Keys;
 using CodeLab.Modules.Auth.Limits;
+using CodeLab.Modules.Auth.Pages;
+using CodeLab.Modules.Auth.Passkeys;
 using CodeLab.Modules.Auth.Persistence;
 using CodeLab.Modules.Auth.Setup;
 using CodeLab.Modules.Auth.Teams;
@@ -87,10 +90,13 @@ public static class AuthModule
         services.AddSingleton<IHostCommand, SetupLinkCommand>();
         services.AddAudit();
         services.AddTokenServer();
-        services.AddIdentityCore<User>().AddEntityFrameworkStores<AuthDbContext>();
+        services.AddIdentityCore<User>().AddUserStore<PasskeyStore>();
+        services.AddPasskeys();
         services.AddAuthentication(BearerHandler.Scheme).AddScheme<AuthenticationSchemeOptions, BearerHandler>(BearerHandler.Scheme, null);
         services.AddAccessPolicies();
         services.AddBrowserSessions();
+        services.AddPages();
+        builder.AddExternalSignIn();
         // Last: others register data protection too, and its warm-up with it.
         services.AddStoredDataProtection();
     }
@@ -127,6 +133,7 @@ public static class AuthModule
         UserInfoEndpoint.Map(app);
         DeviceAuthorizationEndpoint.Map(app);
         SetupEndpoints.Map(app);
+        PageEndpoints.Map(app);
         UserEndpoints.Map(app);
         MeEndpoints.Map(app);
         TeamEndpoints.Map(app);

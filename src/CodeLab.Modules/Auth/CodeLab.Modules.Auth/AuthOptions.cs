@@ -84,6 +84,9 @@ internal sealed class AuthOptions : IValidatableObject
     /// <summary>Clients beside the built-in ones; more are registered by <c>/api/v1/admin/clients</c>.</summary>
     public List<ClientOptions> Clients { get; set; } = [];
 
+    /// <summary>OpenID Connect providers people may sign in with.</summary>
+    public List<External.ExternalProviderOptions> External { get; set; } = [];
+
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (!Uri.TryCreate(Issuer, UriKind.Absolute, out var issuer) || Issuer.EndsWith('/') || issuer.Query.Length > 0)
@@ -92,6 +95,13 @@ internal sealed class AuthOptions : IValidatableObject
             yield return new("CodeLab:Auth:Lockout:Threshold must be 1 to 100 failures.", [nameof(Lockout)]);
         if (Lockout.Minutes is <= 0 or > 1440)
             yield return new("CodeLab:Auth:Lockout:Minutes must be more than 0 and at most 1440.", [nameof(Lockout)]);
+        for (var i = 0; i < External.Count; i++)
+        {
+            foreach (var fault in External[i].Faults())
+                yield return new($"CodeLab:Auth:External:{i}: {fault}", [nameof(External)]);
+        }
+        foreach (var twice in External.GroupBy(e => e.Name, StringComparer.Ordinal).Where(g => g.Count() > 1))
+            yield return new($"CodeLab:Auth:External: '{twice.Key}' is registered twice.", [nameof(External)]);
         for (var i = 0; i < Clients.Count; i++)
         {
             foreach (var fault in Clients[i].Faults())

@@ -31,7 +31,7 @@ internal sealed class BrowserSessionHandler(
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
-        if (!IsPage(Request))
+        if (!ProblemResults.IsPage(Request))
         {
             return ProblemResults.WriteAsync(
                 Context,
@@ -68,8 +68,4 @@ internal sealed class BrowserSessionHandler(
             identity.AddClaim(new("role", role));
         return identity;
     }
-
-    /// <summary>A person looks at a page or sent a form; scripts and hubs get a status instead, which they can read.</summary>
-    private static bool IsPage(HttpRequest request) =>
-        request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 }

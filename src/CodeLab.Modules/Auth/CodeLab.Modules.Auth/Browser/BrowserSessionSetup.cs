@@ -13,6 +13,7 @@ internal static class BrowserSessionSetup
     {
         services.AddSingleton<BrowserCookie>();
         services.AddSingleton<BrowserSessions>();
+        services.AddSingleton<EnabledUsers>();
         services.Configure<AuthenticationOptions>(o => o.AddScheme<BrowserSessionHandler>(BrowserSession.Scheme, displayName: null));
         services.AddTransient<BrowserSessionHandler>();
         services

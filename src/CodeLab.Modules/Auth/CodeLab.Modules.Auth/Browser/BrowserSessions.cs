@@ -1,11 +1,11 @@
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Persistence;
 using CodeLab.Modules.Auth.Users;
 using MediatR;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Auth.Browser;
@@ -30,8 +30,9 @@ internal sealed class BrowserSessions(
     Database database,
     BrowserCookie cookie,
     ClientAddress addresses,
-    SignInStates states,
-    IServiceProvider services,
+    IAuditTrail audit,
+    Callers callers,
+    RightsChanges changes,
     TimeProvider time,
     IOptions<BrowserOptions> options
 )
@@ -50,9 +51,20 @@ internal sealed class BrowserSessions(
         var now = time.GetUtcNow();
         var id = Guid.CreateVersion7(now).ToString();
         var agent = context.Request.Headers.UserAgent.ToString();
+        var entry = callers.Stamp(
+            new("login_success")
+            {
+                Actor = user.Id,
+                Subject = user.Id,
+                Session = id,
+                ClientId = BrowserSession.ClientId,
+                Metadata = new Dictionary<string, object?>(StringComparer.Ordinal) { ["methods"] = methods },
+            }
+        );
         await database.TransactAsync(
-            (connection, transaction) =>
-                connection.ExecuteAsync(
+            async (connection, transaction) =>
+            {
+                await connection.ExecuteAsync(
                     "INSERT INTO auth_sign_ins (id, user_id, client_id, scope, security_stamp, methods, ip, user_agent, created_at, "
                         + "last_used_at, expires_at) "
                         + "VALUES (@id, @user, @client, @scope, @stamp, @methods, @ip, @agent, @now, @now, @ends)",
@@ -70,7 +82,12 @@ internal sealed class BrowserSessions(
                         ("@ends", (now + TimeSpan.FromHours(options.Value.Hours)).ToUnixTimeMilliseconds()),
                     ],
                     CancellationToken.None
-                ),
+                );
+                // A password alone has told of itself.
+                if (methods != "pwd")
+                    await audit.AppendAsync(connection, transaction, entry);
+                return true;
+            },
             context.RequestAborted
         );
         cookie.Write(context, id, now);
@@ -146,23 +163,34 @@ internal sealed class BrowserSessions(
 
     private async Task EndAsync(string signInId, string reason)
     {
+        var entry = callers.Stamp(
+            new(reason)
+            {
+                Subject = signInId,
+                Session = signInId,
+                ClientId = BrowserSession.ClientId,
+            }
+        );
         // Done even if the browser has left: what was asked is that the session ends.
         var user = await database.TransactAsync(
-            (connection, transaction) =>
-                connection.ScalarAsync(
+            async (connection, transaction) =>
+            {
+                var ended = await connection.ScalarAsync(
                     "UPDATE auth_sign_ins SET revoked_at = @now, revoked_reason = @reason "
                         + "WHERE id = @id AND client_id = @client AND revoked_at IS NULL RETURNING user_id",
                     transaction,
                     [("@now", time.Milliseconds()), ("@reason", reason), ("@id", signInId), ("@client", BrowserSession.ClientId)],
                     CancellationToken.None
-                ),
+                );
+                if (ended is string userId)
+                    await audit.AppendAsync(connection, transaction, entry with { Actor = entry.Actor ?? userId });
+                return ended as string;
+            },
             CancellationToken.None
         );
-        if (user is not string userId)
+        if (user is not { } userId)
             return;
-        states.Forget(signInId);
-        var publisher = services.GetRequiredService<IPublisher>();
-        await publisher.Publish(new UserRightsChanged(userId, reason) { SignInId = signInId }, CancellationToken.None);
+        await changes.TellAsync(new UserRightsChanged(userId, reason) { SignInId = signInId });
     }
 }
 

@@ -38,6 +38,9 @@ internal sealed class SignInLimits(IRateCounter counter, ClientAddress addresses
     public ValueTask<RateDecision> CountFailureAsync(HttpContext context) =>
         TakeAsync(AddressKey("password", context), 5, _minute, context);
 
+    /// <summary>Sign-ins by passkey: 20 a minute and address.</summary>
+    public ValueTask<RateDecision> TakePasskeyAsync(HttpContext context) => TakeAsync(AddressKey("passkey", context), 20, _minute, context);
+
     /// <summary>Set-up claims: 5 a minute and address.</summary>
     public ValueTask<RateDecision> TakeSetupAsync(HttpContext context) => TakeAsync(AddressKey("setup", context), 5, _minute, context);
 

@@ -1,12 +1,13 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Auth.Browser;
 using CodeLab.Modules.Auth.Limits;
+using CodeLab.Modules.Auth.Pages;
+using CodeLab.Modules.Auth.Pages.SignIn;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -19,7 +20,6 @@ namespace CodeLab.Modules.Auth.Setup;
 /// <summary>The set-up page and its claim (security.md §5).</summary>
 internal static partial class SetupEndpoints
 {
-    private static readonly Lazy<string> _page = new(LoadPage);
     private static readonly Error _wrong = new("SETUP_TOKEN_INVALID", "The link is not valid. Use the newest one on the console.", 400);
     private static readonly Error _expired = new(
         "SETUP_TOKEN_EXPIRED",
@@ -33,27 +33,18 @@ internal static partial class SetupEndpoints
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        var setup = app.MapGroup("/setup").WithTags("Setup").AllowAnonymous();
+        // The page is posted as a form, installers post JSON.
+        var setup = app.MapPages().MapGroup("/setup").WithTags("Setup").AllowAnonymous().WithMetadata(new AlsoAnswersJson());
         setup.MapGet("/", ShowPageAsync).WithName("GetSetup").WithSummary("Page on which the first administrator is created");
         setup.MapPost("/", PostAsync).WithName("ClaimSetup").WithSummary("Creates the first administrator");
     }
 
-    private static async Task ShowPageAsync(HttpContext context, SetupState state, StartupGate startup)
+    private static async Task<IResult> ShowPageAsync(HttpContext context, SetupState state, StartupGate startup)
     {
-        var done = startup.IsOpen && await state.IsClaimedAsync(context.RequestAborted);
-        var nonce = Convert.ToBase64String(RandomNumberGenerator.GetBytes(16));
-        var page = _page.Value.Replace("{{nonce}}", nonce, StringComparison.Ordinal);
-        page = page.Replace("{{state}}", done ? "done" : "open", StringComparison.Ordinal);
-        var headers = context.Response.Headers;
-        headers.ContentSecurityPolicy =
-            $"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; "
-            + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-        headers.CacheControl = "no-store";
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
-        context.Response.StatusCode = done ? StatusCodes.Status410Gone : StatusCodes.Status200OK;
-        context.Response.ContentType = "text/html; charset=utf-8";
-        await context.Response.WriteAsync(page, context.RequestAborted);
+        var page = PageContext.Of(context);
+        return startup.IsOpen && await state.IsClaimedAsync(context.RequestAborted)
+            ? SetupPage.Done(page)
+            : SetupPage.Show(page, new("", "", "", null), error: null);
     }
 
     private static async Task<IResult> PostAsync(
@@ -63,35 +54,57 @@ internal static partial class SetupEndpoints
         Accounts accounts,
         SignInLimits limits,
         ClientAddress addresses,
+        EnabledUsers users,
+        BrowserSessions sessions,
         IOptions<AuthOptions> options,
         ILogger<SetupState> logger
     )
     {
-        if (!startup.IsOpen)
-            return new Error("STARTING", "The service is starting.", 503) { RetryAfterSeconds = 1 }.ToProblem(context);
-        if (await state.IsClaimedAsync(context.RequestAborted))
-            return _gone.ToProblem(context);
-        if (!options.Value.AllowPlainHttp && !addresses.IsPrivateTransport(context))
-            return _clear.ToProblem(context);
-        var limit = await limits.TakeSetupAsync(context);
-        if (!limit.Allowed)
+        var isForm = context.Request.HasFormContentType;
+        var body = isForm ? await ReadFormAsync(context) : null;
+        var result = await TryClaimAsync();
+        if (!isForm)
         {
-            var wait = Math.Max(1, (int)Math.Ceiling(limit.RetryAfter.TotalSeconds));
-            return new Error("RATE_LIMIT_EXCEEDED", "Too many tries. Please wait.", 429) { RetryAfterSeconds = wait }.ToProblem(context);
+            return result.Error is { } fault
+                ? fault.ToProblem(context)
+                : Results.Json(result.Value, UsersJson.Default.Account, statusCode: StatusCodes.Status201Created);
         }
-        if (await ReadAsync(context) is not { } body)
-            return _body.ToProblem(context);
-        try
+        var page = PageContext.Of(context);
+        if (result.Error is { } error)
+            return error.Code is "SETUP_DONE" ? SetupPage.Done(page) : SetupPage.Show(page, body!, error);
+        // Whoever has just chosen the password need not type it again.
+        var user = await users.FindAsync(result.Value!.Id, context.RequestAborted);
+        return await SignInEndpoints.FinishAsync(context, sessions, user!, "pwd", BrowserSession.AccountPath);
+
+        async Task<Result<Account>> TryClaimAsync()
         {
-            return await ClaimAsync(context, body, state, accounts, logger);
-        }
-        catch (PasswordQueueFullException)
-        {
-            return UserErrors.Busy.ToProblem(context);
+            if (!startup.IsOpen)
+                return new Error("STARTING", "The service is starting.", 503) { RetryAfterSeconds = 1 };
+            if (await state.IsClaimedAsync(context.RequestAborted))
+                return _gone;
+            if (!options.Value.AllowPlainHttp && !addresses.IsPrivateTransport(context))
+                return _clear;
+            var limit = await limits.TakeSetupAsync(context);
+            if (!limit.Allowed)
+            {
+                var wait = Math.Max(1, (int)Math.Ceiling(limit.RetryAfter.TotalSeconds));
+                return new Error("RATE_LIMIT_EXCEEDED", "Too many tries. Please wait.", 429) { RetryAfterSeconds = wait };
+            }
+            body ??= await ReadJsonAsync(context);
+            if (body is null)
+                return _body;
+            try
+            {
+                return await ClaimAsync(context, body, state, accounts, logger);
+            }
+            catch (PasswordQueueFullException)
+            {
+                return UserErrors.Busy;
+            }
         }
     }
 
-    private static async Task<IResult> ClaimAsync(
+    private static async Task<Result<Account>> ClaimAsync(
         HttpContext context,
         ClaimBody body,
         SetupState state,
@@ -103,12 +116,12 @@ internal static partial class SetupEndpoints
         switch (await state.CheckAsync(token, context.RequestAborted))
         {
             case TokenCheck.Claimed:
-                return _lost.ToProblem(context);
+                return _lost;
             case TokenCheck.Expired:
-                return _expired.ToProblem(context);
+                return _expired;
             case TokenCheck.Wrong:
                 WrongToken(logger);
-                return _wrong.ToProblem(context);
+                return _wrong;
         }
         var result = await accounts.CreateAsync(
             new(body.Username ?? "", body.Email ?? "", body.Password ?? "", [Roles.Admin]),
@@ -116,15 +129,15 @@ internal static partial class SetupEndpoints
             context.RequestAborted
         );
         if (result.Error is { } error)
-            return error.ToProblem(context);
+            return error;
         if (result.Value is not { } account)
-            return _lost.ToProblem(context);
+            return _lost;
         state.Claimed();
         Claimed(logger, account.Id);
-        return Results.Json(account, UsersJson.Default.Account, statusCode: StatusCodes.Status201Created);
+        return account;
     }
 
-    private static async Task<ClaimBody?> ReadAsync(HttpContext context)
+    private static async Task<ClaimBody?> ReadJsonAsync(HttpContext context)
     {
         try
         {
@@ -138,11 +151,10 @@ internal static partial class SetupEndpoints
         }
     }
 
-    private static string LoadPage()
+    private static async Task<ClaimBody> ReadFormAsync(HttpContext context)
     {
-        using var stream = typeof(SetupEndpoints).Assembly.GetManifestResourceStream("setup.html")!;
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        return reader.ReadToEnd();
+        var form = await context.Request.ReadFormAsync(context.RequestAborted);
+        return new(form["token"], form["username"], form["email"], form["password"]);
     }
 
     internal sealed record ClaimBody(string? Token, string? Username, string? Email, string? Password);

@@ -3,6 +3,7 @@ using CodeLab.Modules.Auth.Clients;
 using CodeLab.Modules.Auth.Grants.AuthorizationCode;
 using CodeLab.Modules.Auth.Grants.DeviceCode;
 using CodeLab.Modules.Auth.Limits;
+using CodeLab.Modules.Auth.SecondFactor;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -14,6 +15,7 @@ namespace CodeLab.Modules.Auth.Tokens;
 /// <summary>Answers the grants. By now the request is well formed and the client authenticated.</summary>
 internal sealed partial class TokenGrants(
     PasswordSignIn signIn,
+    SecondFactors factors,
     SignIns signIns,
     RefreshTokens refreshTokens,
     AuthorizationCodes codes,
@@ -81,6 +83,10 @@ internal sealed partial class TokenGrants(
             case SignInOutcome.LockedOut locked:
                 metrics.SignInFailed("locked");
                 return (null, OAuthError.Locked(locked.Until, time.GetUtcNow()));
+            case SignInOutcome.Succeeded { User: var secured } when await factors.IsOnAsync(secured.Id, context.RequestAborted):
+                // A password alone is not enough for this person, and the grant has no second step (security.md §4). Told only to who has it.
+                metrics.SignInFailed("second_factor");
+                return (null, new("invalid_grant", "This account has a second factor: sign in with the browser or a device code"));
             case SignInOutcome.Succeeded { User: var user }:
                 var scope = GrantScopes.Grant(asked ?? client.DefaultScopes, user.Roles);
                 var started = await signIns.StartAsync(

@@ -4,6 +4,7 @@ using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Auth.Access;
 using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Auth.Persistence;
+using CodeLab.Modules.Auth.SecondFactor;
 
 namespace CodeLab.Modules.Auth.Users;
 
@@ -102,6 +103,7 @@ internal sealed class AccountChanges(
                 if (await NormalizedNameAsync(connection, transaction, id) is not { } name)
                     return UserErrors.NotFound;
                 await Lockouts.ClearAsync(connection, transaction, name);
+                await Lockouts.ClearAsync(connection, transaction, SecondFactors.LockName(id));
                 return null;
             },
             cancellationToken

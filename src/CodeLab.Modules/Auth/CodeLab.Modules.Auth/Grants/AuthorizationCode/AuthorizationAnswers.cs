@@ -1,5 +1,5 @@
-using System.Text.Encodings.Web;
 using CodeLab.Modules.Auth.Clients;
+using CodeLab.Modules.Auth.Pages;
 using Microsoft.AspNetCore;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -34,44 +34,33 @@ internal sealed class AuthorizationAnswers(IOptions<AuthOptions> options)
             http.Response.Redirect(address);
             return Task.CompletedTask;
         }
-        return GoOnAsync(http, address, "Continue to the application");
+        return GoOnAsync(http, address);
     }
 
     /// <summary>Lets the browser ask again by itself, from this host.</summary>
-    public static Task AskAgainAsync(HttpContext http, string path) => GoOnAsync(http, path, "Continue");
+    public static Task AskAgainAsync(HttpContext http, string path) => GoOnAsync(http, path);
 
-    private static Task GoOnAsync(HttpContext http, string address, string text)
+    private static Task GoOnAsync(HttpContext http, string address)
     {
-        var safe = HtmlEncoder.Default.Encode(address);
-        return WriteAsync(
-            http,
-            StatusCodes.Status200OK,
-            $"<meta http-equiv=\"refresh\" content=\"0;url={safe}\">",
-            $"<p><a href=\"{safe}\">{text}</a></p>"
-        );
+        var page = PageContext.Of(http);
+        var title = page.Say("One moment", "Один момент");
+        return page.GoOn(address, title, page.Say("The application opens by itself.", "Приложение откроется само.")).ExecuteAsync(http);
     }
 
     /// <summary>Tells the person that the application asked wrongly: sending them back could send them anywhere.</summary>
-    public static Task RefuseAsync(HttpContext http, string description) =>
-        WriteAsync(
-            http,
-            StatusCodes.Status400BadRequest,
-            "",
-            $"<h1>This sign-in cannot go on</h1><p>The application asked for it in a way that is not allowed: {HtmlEncoder.Default.Encode(description)}</p>"
-                + "<p>Go back to the application and try again, or tell whoever runs it.</p>"
-        );
-
-    private static Task WriteAsync(HttpContext http, int status, string head, string body)
+    public static Task RefuseAsync(HttpContext http, string description)
     {
-        http.Response.StatusCode = status;
-        http.Response.ContentType = "text/html; charset=utf-8";
-        http.Response.Headers.CacheControl = "no-store";
-        http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-        return http.Response.WriteAsync(
-            $"<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">{head}"
-                + $"<title>CodeLab</title></head><body>{body}</body></html>",
-            http.RequestAborted
-        );
+        var page = PageContext.Of(http);
+        return page.Message(
+                page.Say("This sign-in cannot go on", "Этот вход невозможен"),
+                page.Say(
+                    $"The application asked for it in a way that is not allowed: {description} Go back to the application and try again, or tell whoever runs it.",
+                    $"Приложение запросило его недопустимым образом: {description} Вернитесь в приложение и попробуйте снова или сообщите его владельцу."
+                ),
+                next: null,
+                StatusCodes.Status400BadRequest
+            )
+            .ExecuteAsync(http);
     }
 }
 
