@@ -38,7 +38,7 @@ public sealed class SetupTests
         var created = await ClaimAsync(host, Token(host));
         var again = await ClaimAsync(host, Token(host));
 
-        Assert.Contains("script-src 'nonce-", page.Header("Content-Security-Policy"));
+        Assert.Contains("script-src 'self'", page.Header("Content-Security-Policy"));
         Assert.Contains("/setup#", host.Console.ToString());
         Assert.Equal(HttpStatusCode.Created, created.Status);
         Assert.Equal(HttpStatusCode.Gone, again.Status);
