@@ -67,6 +67,12 @@ internal sealed class LlmHost : IAsyncDisposable
         {
             "openai" => [("OPENAI_API_KEY", "sk-canary"), ("OPENAI_BASE_URL", fake.OpenAiBaseUrl)],
             "anthropic" => [("ANTHROPIC_API_KEY", "sk-canary"), ("ANTHROPIC_BASE_URL", fake.AnthropicBaseUrl)],
+            "azure_openai" =>
+            [
+                ("AZURE_OPENAI_API_KEY", "sk-canary"),
+                ("AZURE_OPENAI_ENDPOINT", fake.AzureBaseUrl),
+                ("CodeLab:Llm:AzureOpenAi:Models:0", "fake-model"),
+            ],
             "ollama" => [("OLLAMA_BASE_URL", fake.OllamaBaseUrl)],
             _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, null),
         };

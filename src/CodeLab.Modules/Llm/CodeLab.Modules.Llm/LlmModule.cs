@@ -14,6 +14,7 @@ using CodeLab.Modules.Llm.PassThrough;
 using CodeLab.Modules.Llm.Persistence;
 using CodeLab.Modules.Llm.Providers;
 using CodeLab.Modules.Llm.Providers.Anthropic;
+using CodeLab.Modules.Llm.Providers.Azure;
 using CodeLab.Modules.Llm.Providers.Demo;
 using CodeLab.Modules.Llm.Providers.Http;
 using CodeLab.Modules.Llm.Providers.Ollama;
@@ -51,6 +52,7 @@ public static class LlmModule
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddMetrics();
         builder.Services.AddSingleton<IProviderKind, OpenAiProvider>();
+        builder.Services.AddSingleton<IProviderKind, AzureOpenAiProvider>();
         builder.Services.AddSingleton<IProviderKind, AnthropicProvider>();
         builder.Services.AddSingleton<IProviderKind, OllamaProvider>();
         builder.Services.AddSingleton<IProviderKind, DemoProvider>();
@@ -124,7 +126,7 @@ public static class LlmModule
     {
         public ValidateOptionsResult Validate(string? name, LlmOptions options)
         {
-            string[] names = ["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "OLLAMA_BASE_URL"];
+            string[] names = ["OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "OLLAMA_BASE_URL", "AZURE_OPENAI_ENDPOINT"];
             var faults = names.Select(n => EnvironmentAddress.Fault(configuration, n)).OfType<string>().ToList();
             return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
         }

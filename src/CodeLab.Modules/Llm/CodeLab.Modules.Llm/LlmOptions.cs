@@ -18,6 +18,8 @@ internal sealed class LlmOptions : IValidatableObject
 
     public ListingOptions Anthropic { get; set; } = new();
 
+    public ListingOptions AzureOpenAi { get; set; } = new();
+
     public OllamaOptions Ollama { get; set; } = new();
 
     public DemoOptions Demo { get; set; } = new();
@@ -83,7 +85,7 @@ internal sealed class LlmOptions : IValidatableObject
             if (string.IsNullOrWhiteSpace(price.Model))
                 yield return new("An entry of CodeLab:Llm:Prices names no Model.", [nameof(Prices)]);
         }
-        foreach (var model in OpenAi.Models.Concat(Anthropic.Models).Concat(Ollama.Models))
+        foreach (var model in OpenAi.Models.Concat(AzureOpenAi.Models).Concat(Anthropic.Models).Concat(Ollama.Models))
         {
             if (!Models.ModelName.IsValid(model))
                 yield return new("A model list of CodeLab:Llm holds a name with characters a model name can not have.", [nameof(OpenAi)]);

@@ -147,6 +147,27 @@ public sealed class PassThroughTests
         Assert.Equal((40L, 9L, false), (row.InputTokens, row.OutputTokens, row.IsEstimated));
     }
 
+    [Theory]
+    [InlineData("chat", "", "/openai/v1/chat/completions", "")]
+    [InlineData("messages", "", "/openai/v1/chat/completions", "")]
+    [InlineData("responses", "", "/openai/v1/responses", "")]
+    [InlineData("chat", "2024-10-21", "/openai/deployments/fake-model/chat/completions", "?api-version=2024-10-21")]
+    [InlineData("responses", "2024-10-21", "/openai/deployments/fake-model/chat/completions", "?api-version=2024-10-21")]
+    public async Task Azure_is_asked_at_its_own_address_with_its_own_key_header(string door, string version, string path, string query)
+    {
+        await using var fake = await LlmHost.FakeAsync();
+        fake.Reply(script => script.Text("Hello from a deployment."));
+        await using var doors = await DoorHost.StartAsync("azure_openai", fake, ("OPENAI_API_VERSION", version));
+
+        using var response = await doors.PostAsync(DoorWire.Path(door), DoorWire.Ask(door, false, "Hi"));
+        var body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(response.IsSuccessStatusCode, body);
+        Assert.Equal("Hello from a deployment.", DoorWire.Read(door, false, body).Text);
+        Assert.Equal((path, query), (fake.LastRequest.Path, fake.LastRequest.Query));
+        Assert.Equal("sk-canary", fake.LastRequest.Headers["api-key"]);
+    }
+
     [Fact]
     public async Task Version_and_betas_of_an_anthropic_client_go_with_the_body()
     {

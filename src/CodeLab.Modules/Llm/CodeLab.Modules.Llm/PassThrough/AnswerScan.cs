@@ -75,7 +75,7 @@ internal abstract class AnswerScan
             CallDialect.OpenAiChat => new ChatScan(dropsUsage),
             CallDialect.OpenAiResponses => new ResponsesScan(),
             CallDialect.OpenAiEmbeddings => new ChatScan(dropsUsage: false),
-            CallDialect.AnthropicMessages => new MessagesScan(),
+            CallDialect.AnthropicMessages or CallDialect.AnthropicCountTokens => new MessagesScan(),
             CallDialect.Ollama => new OllamaScan(),
             _ => throw new ArgumentOutOfRangeException(nameof(dialect), dialect, null),
         };

@@ -32,6 +32,7 @@ internal static class PublishedModelEndpoints
         CancellationToken cancellationToken
     )
     {
+        id = Uri.UnescapeDataString(id);
         var found = await sender.Send(new ResolveModelQuery(user.GetUserId(), id), cancellationToken);
         if (found.Error is { } unknown)
         {

@@ -57,7 +57,9 @@ internal static class MessagesRequestReader
             {
                 "user" => ModelRole.User,
                 "assistant" => ModelRole.Assistant,
-                _ => throw new RequestFault("messages: roles are user and assistant."),
+                // Newer versions take instructions in the middle of a conversation.
+                "system" => ModelRole.System,
+                _ => throw new RequestFault("messages: roles are user, assistant and system."),
             };
             var content = message.Get("content") ?? throw new RequestFault("messages: each message needs content.");
             request.Messages.Add(new ModelMessage(role, ReadContent(content)));

@@ -67,7 +67,8 @@ internal static class ModelEndpoints
         CancellationToken cancellationToken
     )
     {
-        var model = await sender.Send(new ResolveModelQuery(user.GetUserId(), id), cancellationToken);
+        // Clients write the slash of a name with its provider as %2F, which routing leaves as it is.
+        var model = await sender.Send(new ResolveModelQuery(user.GetUserId(), Uri.UnescapeDataString(id)), cancellationToken);
         if (model.Error is { } unknown)
         {
             var error = DoorError.From(unknown) with { Status = 404 };
