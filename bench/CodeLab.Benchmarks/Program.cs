@@ -1,4 +1,5 @@
 using CodeLab.Benchmarks.Agent;
+using CodeLab.Benchmarks.Auth;
 using CodeLab.Benchmarks.Host;
 
 // Each benchmark is a name after `--`: dotnet run -c Release --project bench/CodeLab.Benchmarks -- engine
@@ -19,7 +20,12 @@ switch (args.FirstOrDefault())
     case "startup":
         await Startup.RunAsync(args.Skip(1).FirstOrDefault());
         return 0;
+    case "tokens":
+        await TokenSpeed.RunAsync(args.Skip(1).FirstOrDefault());
+        return 0;
     default:
-        Console.Error.WriteLine("Name a benchmark: engine, open, turns, durable-inputs [DIRECTORY], startup [DIRECTORY]");
+        Console.Error.WriteLine(
+            "Name a benchmark: engine, open, turns, durable-inputs [DIRECTORY], startup [DIRECTORY], tokens [POSTGRES]"
+        );
         return 2;
 }

@@ -66,6 +66,8 @@ namespace CodeLab.Protocol;
 [JsonSerializable(typeof(EventStats))]
 [JsonSerializable(typeof(ErrorBody))]
 [JsonSerializable(typeof(HealthBody))]
+[JsonSerializable(typeof(CallerInfo))]
+[JsonSerializable(typeof(DeviceAuthorization))]
 [JsonSerializable(typeof(TokenAnswer))]
 [JsonSerializable(typeof(TokenError))]
 [JsonSerializable(typeof(ModelList))]

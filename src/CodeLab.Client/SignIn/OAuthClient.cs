@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
 using CodeLab.Protocol;
@@ -17,6 +18,56 @@ public sealed class OAuthClient(HttpClient http, ServerAddress server, TimeProvi
     /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
     public Task<StoredTokens> SignInAsync(string username, string password, CancellationToken cancellationToken = default) =>
         GrantAsync([new("grant_type", "password"), new("username", username), new("password", password)], username, cancellationToken);
+
+    /// <summary>Begins the sign-in of a device (RFC 8628 §3.1).</summary>
+    /// <exception cref="SignInRefusedException">The server refused.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
+    public async Task<DeviceAuthorization> AuthorizeDeviceAsync(string scope, CancellationToken cancellationToken = default)
+    {
+        using var body = new FormUrlEncodedContent([new("client_id", ClientId), new("scope", scope)]);
+        using var answer = await http.PostAsync(server.At("/oauth/device"), body, cancellationToken);
+        if (!answer.IsSuccessStatusCode)
+            throw await RefusalAsync(answer, cancellationToken);
+        return await answer.Content.ReadFromJsonAsync(ProtocolJson.Default.DeviceAuthorization, cancellationToken)
+            ?? throw new SignInRefusedException("server_error", "The server answered the sign-in with nothing.");
+    }
+
+    /// <summary>Asks for the tokens of a device; refused with <c>authorization_pending</c> until somebody has entered its code.</summary>
+    /// <exception cref="SignInRefusedException">Not yet, or not at all.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
+    public Task<StoredTokens> RedeemDeviceAsync(string deviceCode, CancellationToken cancellationToken = default) =>
+        GrantAsync(
+            [new("grant_type", "urn:ietf:params:oauth:grant-type:device_code"), new("device_code", deviceCode)],
+            username: null,
+            cancellationToken
+        );
+
+    /// <summary>Trades an authorization code for tokens.</summary>
+    /// <exception cref="SignInRefusedException">The server refused.</exception>
+    /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
+    public Task<StoredTokens> RedeemCodeAsync(
+        string code,
+        string redirectUri,
+        string verifier,
+        CancellationToken cancellationToken = default
+    ) =>
+        GrantAsync(
+            [new("grant_type", "authorization_code"), new("code", code), new("redirect_uri", redirectUri), new("code_verifier", verifier)],
+            username: null,
+            cancellationToken
+        );
+
+    /// <summary>Name of the person who signed in elsewhere; null when the server does not tell.</summary>
+    /// <exception cref="HttpRequestException">The server cannot be reached.</exception>
+    public async Task<string?> WhoAsync(StoredTokens tokens, CancellationToken cancellationToken = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, server.At("/api/v1/me"));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", tokens.AccessToken);
+        using var answer = await http.SendAsync(request, cancellationToken);
+        if (!answer.IsSuccessStatusCode)
+            return null;
+        return (await answer.Content.ReadFromJsonAsync(ProtocolJson.Default.CallerInfo, cancellationToken))?.Username;
+    }
 
     /// <summary>Trades a refresh token for new tokens; the old one is spent.</summary>
     /// <exception cref="SignInRefusedException">The server refused.</exception>

@@ -80,6 +80,8 @@ public static class AuthModule
         services.AddSingleton<RightsChanges>();
         services.AddHostedService(provider => provider.GetRequiredService<RightsChanges>());
         services.AddHostedService<KeyWatch>();
+        services.AddSingleton<Pruning>();
+        services.AddHostedService(provider => provider.GetRequiredService<Pruning>());
         services.AddSingleton<RegisteredClients>();
         services.AddHostedService<ClientWatch>();
         services.AddSingleton<SetupState>();

@@ -52,6 +52,10 @@ internal sealed class AuthOptions : IValidatableObject
     [Range(0, 1440)]
     public int SigningKeyPublishMinutes { get; set; } = 120;
 
+    /// <summary>Minutes between two rounds that delete expired rows; 10 by default.</summary>
+    [Range(1, 1440)]
+    public int PruneMinutes { get; set; } = 10;
+
     /// <summary>PBKDF2-HMAC-SHA512 iterations of new password hashes; older hashes are renewed at the next sign-in.</summary>
     [Range(210_000, 10_000_000)]
     public int PasswordIterations { get; set; } = 210_000;

@@ -24,6 +24,12 @@ namespace CodeLab.UnitTests.Auth.Http;
 /// </summary>
 internal sealed class AuthHost : IAsyncDisposable
 {
+    /// <summary>Name of the setting that fixes the address, for clients that compare it with the issuer.</summary>
+    public const string Urls = "urls";
+
+    /// <summary>Setting that asks for SQLite also where there is a PostgreSQL server.</summary>
+    public static readonly (string Name, string Value) OnSqlite = ("database", "sqlite");
+
     public const string Password = "Correct-Horse-9-Battery";
     private readonly string _folder;
     private readonly bool _ownsFolder;
@@ -67,7 +73,7 @@ internal sealed class AuthHost : IAsyncDisposable
         folder ??= Directory.CreateTempSubdirectory("codelab-auth-").FullName;
         var console = new StringWriter();
         var builder = WebApplication.CreateEmptyBuilder(new());
-        builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelCore().UseUrls(settings.LastOrDefault(s => s.Name == Urls).Value ?? "http://127.0.0.1:0");
         builder.Services.AddRoutingCore();
         // As the host reads bodies.
         builder.Services.ConfigureHttpJsonOptions(o =>
@@ -79,7 +85,8 @@ internal sealed class AuthHost : IAsyncDisposable
         // Named twice, the later one counts.
         foreach (var (name, value) in settings)
             builder.Configuration.AddInMemoryCollection([new(name, value)]);
-        var postgres = ownsFolder ? await CreatePostgresAsync() : null;
+        var wantsSqlite = settings.Contains(OnSqlite);
+        var postgres = ownsFolder && !wantsSqlite ? await CreatePostgresAsync() : null;
         builder
             .Services.AddOptions<DatabaseOptions>()
             .Configure(o =>

@@ -17,7 +17,7 @@ internal sealed class BrowserPerson : IDisposable
 {
     private BrowserPerson(AuthHost host, BrowserUser user, string cookie)
     {
-        User = user;
+        (User, Cookie) = (user, cookie);
         Client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false })
         {
             BaseAddress = host.Client.BaseAddress,
@@ -26,6 +26,8 @@ internal sealed class BrowserPerson : IDisposable
     }
 
     public BrowserUser User { get; }
+
+    public string Cookie { get; }
 
     public HttpClient Client { get; }
 

@@ -31,7 +31,7 @@ internal sealed class AnswerIntrospection(
         var http = context.Transaction.GetHttpRequest()!.HttpContext;
         http.Response.Headers.CacheControl = "no-store";
         // A public client cannot prove who it is, so it is told nothing.
-        var answer = clients.Find(context.ClientId) is { IsPublic: false } caller
+        var answer = clients.Find(context.Request.ClientId) is { IsPublic: false } caller
             ? await InspectAsync(context.Request.Token!, caller, http.RequestAborted)
             : _inactive;
         await http.Response.WriteAsJsonAsync(answer, IntrospectionJson.Default.Answer, cancellationToken: http.RequestAborted);

@@ -27,7 +27,9 @@ internal static class ClientAuthentication
             return (null, new("invalid_request", "Missing required parameter: client_id"));
         if (clients.Find(id) is not { } client)
             return (null, _refused);
-        return client.IsPublic || client.SecretIs(secret) ? (client, null) : (null, _refused);
+        return client.IsPublic || client.SecretIs(secret) || (basic is not null && client.SecretIs(Decoded(secret)))
+            ? (client, null)
+            : (null, _refused);
     }
 
     private static (string Id, string Secret)? Basic(string header)
@@ -39,7 +41,9 @@ internal static class ClientAuthentication
             return null;
         var pair = Encoding.UTF8.GetString(buffer, 0, length);
         var colon = pair.IndexOf(':', StringComparison.Ordinal);
-        // Both are form-encoded first (RFC 6749 §2.3.1), which not every client does: a plus stays what it is.
-        return colon < 0 ? null : (Uri.UnescapeDataString(pair[..colon]), Uri.UnescapeDataString(pair[(colon + 1)..]));
+        return colon < 0 ? null : (Decoded(pair[..colon]), pair[(colon + 1)..]);
     }
+
+    // Both are form-encoded before they are joined (RFC 6749 §2.3.1), which not every client does: a secret is good either way.
+    private static string Decoded(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
 }

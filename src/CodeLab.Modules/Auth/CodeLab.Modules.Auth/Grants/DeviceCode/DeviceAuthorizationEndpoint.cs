@@ -1,8 +1,9 @@
-using System.Text.Json.Serialization;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.Modules.Auth.Clients;
 using CodeLab.Modules.Auth.Limits;
 using CodeLab.Modules.Auth.Tokens;
+using CodeLab.Protocol;
+using CodeLab.Protocol.Rest;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -60,24 +61,19 @@ internal static class DeviceAuthorizationEndpoint
         var shown = UserCodes.Show(started.UserCode);
         context.Response.Headers.CacheControl = "no-store";
         await context.Response.WriteAsJsonAsync(
-            new Answer(started.DeviceCode, shown, page, $"{page}?user_code={shown}", started.ExpiresIn, started.Interval),
-            DeviceJson.Default.Answer,
+            new DeviceAuthorization
+            {
+                DeviceCode = started.DeviceCode,
+                UserCode = shown,
+                VerificationUri = page,
+                VerificationUriComplete = $"{page}?user_code={shown}",
+                ExpiresIn = started.ExpiresIn,
+                Interval = started.Interval,
+            },
+            ProtocolJson.Default.DeviceAuthorization,
             cancellationToken: context.RequestAborted
         );
     }
 
     private static bool IsOffline(string scope) => scope == OpenIddict.Abstractions.OpenIddictConstants.Scopes.OfflineAccess;
-
-    internal sealed record Answer(
-        string DeviceCode,
-        string UserCode,
-        string VerificationUri,
-        string VerificationUriComplete,
-        int ExpiresIn,
-        int Interval
-    );
 }
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
-[JsonSerializable(typeof(DeviceAuthorizationEndpoint.Answer))]
-internal sealed partial class DeviceJson : JsonSerializerContext;
