@@ -119,4 +119,22 @@ public sealed class LimitTests
 
         Assert.Equal(HttpStatusCode.TooManyRequests, (await host.RefreshAsync(token)).Status);
     }
+
+    [Fact]
+    public async Task Refusals_are_in_the_audit_once_a_minute_and_key()
+    {
+        await using var host = await AuthHost.StartReadyAsync(_limits);
+        var admin = (await host.ServiceAsync()).Text("access_token");
+        var user = (await host.SignInAsync()).Text("access_token");
+        for (var i = 0; i < 8; i++)
+            await host.SignInAsync();
+        for (var i = 0; i < 3; i++)
+            await host.GetAsync("/api/v1/admin/users", user);
+
+        var events = (await host.GetAsync("/api/v1/admin/audit?type=rate_limited,authz.denied", admin)).Json["events"]!.AsArray();
+
+        Assert.Equal(["authz.denied", "rate_limited"], events.Select(e => (string)e!["type"]!));
+        Assert.Equal(["GET /api/v1/admin/users/", "password"], events.Select(e => (string)e!["reason"]!));
+        Assert.All(events, e => Assert.Equal("denied", (string)e!["outcome"]!));
+    }
 }
