@@ -1,6 +1,7 @@
 using CodeLab.Benchmarks.Agent;
 using CodeLab.Benchmarks.Auth;
 using CodeLab.Benchmarks.Host;
+using CodeLab.Benchmarks.Llm;
 
 // Each benchmark is a name after `--`: dotnet run -c Release --project bench/CodeLab.Benchmarks -- engine
 switch (args.FirstOrDefault())
@@ -20,12 +21,8 @@ switch (args.FirstOrDefault())
     case "startup":
         await Startup.RunAsync(args.Skip(1).FirstOrDefault());
         return 0;
-    case "tokens":
-        await TokenSpeed.RunAsync(args.Skip(1).FirstOrDefault());
-        return 0;
-    default:
         Console.Error.WriteLine(
-            "Name a benchmark: engine, open, turns, durable-inputs [DIRECTORY], startup [DIRECTORY], tokens [POSTGRES]"
+            "Name a benchmark: engine, open, turns, durable-inputs [DIRECTORY], startup [DIRECTORY], ledger [DIRECTORY]"
         );
         return 2;
 }

@@ -22,15 +22,25 @@ internal sealed class LlmHost : IAsyncDisposable
     private readonly IHost _host;
     private readonly DirectoryInfo _folder;
 
-    private LlmHost(IHost host, DirectoryInfo folder) => (_host, _folder) = (host, folder);
+    private readonly bool _ownsFolder;
+
+    private LlmHost(IHost host, DirectoryInfo folder, bool ownsFolder) => (_host, _folder, _ownsFolder) = (host, folder, ownsFolder);
 
     public ISender Sender => _host.Services.GetRequiredService<ISender>();
 
     public IServiceProvider Services => _host.Services;
 
-    public static async Task<LlmHost> StartAsync(params (string Name, string Value)[] settings)
+    public static Task<LlmHost> StartAsync(params (string Name, string Value)[] settings) =>
+        StartAsync((Action<IServiceCollection>?)null, null, settings);
+
+    /// <summary>With further services of a test, and with a data folder that another start goes on with.</summary>
+    public static async Task<LlmHost> StartAsync(
+        Action<IServiceCollection>? configure,
+        DirectoryInfo? shared,
+        params (string Name, string Value)[] settings
+    )
     {
-        var folder = Directory.CreateTempSubdirectory("codelab-llm-");
+        var folder = shared ?? Directory.CreateTempSubdirectory("codelab-llm-");
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(
             new Dictionary<string, string?>
@@ -48,11 +58,12 @@ internal sealed class LlmHost : IAsyncDisposable
         builder.Services.AddDatabase();
         builder.AddCluster();
         builder.AddLlmModule();
+        configure?.Invoke(builder.Services);
         var host = builder.Build();
         foreach (var task in host.Services.GetServices<IStartupTask>())
             await task.RunAsync(TestContext.Current.CancellationToken);
         await host.StartAsync(TestContext.Current.CancellationToken);
-        return new LlmHost(host, folder);
+        return new LlmHost(host, folder, shared is null);
     }
 
     /// <summary>The module with the fake model as its only provider.</summary>
@@ -118,7 +129,8 @@ internal sealed class LlmHost : IAsyncDisposable
         if (_host is IAsyncDisposable disposable)
             await disposable.DisposeAsync();
         Microsoft.Data.Sqlite.SqliteConnection.ClearAllPools();
-        _folder.Delete(recursive: true);
+        if (_ownsFolder)
+            _folder.Delete(recursive: true);
     }
 
     public static string TextOf(IEnumerable<ChatUpdate> updates) =>

@@ -119,6 +119,9 @@ public static class LlmModule
         ArgumentNullException.ThrowIfNull(app);
         ListModelsEndpoint.Map(app);
         DoorEndpoints.Map(app);
+        ProviderEndpoints.Map(app);
+        ControlEndpoints.Map(app);
+        UsageEndpoints.Map(app);
     }
 
     /// <summary>A mistyped address would otherwise look like a missing provider, and the demo would answer instead.</summary>

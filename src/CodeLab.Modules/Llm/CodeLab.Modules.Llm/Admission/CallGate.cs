@@ -30,6 +30,8 @@ internal sealed class CallGate(
     {
         if (!ledger.IsHealthy)
             return DatabaseBusyException.Error;
+        if (!request.Body.IsEmpty && SelectorFields.Find(request.Body) is { } selector)
+            return selector;
         var settings = control.Current;
         var planned = await plans.FindAsync(request.Model, settings, cancellationToken);
         if (planned.Error is { } unknown)

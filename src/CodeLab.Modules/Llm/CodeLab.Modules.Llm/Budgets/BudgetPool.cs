@@ -50,6 +50,19 @@ internal sealed class BudgetPool(PoolKey key)
         }
     }
 
+    /// <summary>
+    /// True when idle money should go back to the database: nobody here uses the budget, or so little is left of it that another node may be
+    /// waiting for it.
+    /// </summary>
+    public bool ShouldGiveBack
+    {
+        get
+        {
+            lock (_lock)
+                return Waiting == 0 && (_busy == 0 || _isTight);
+        }
+    }
+
     /// <summary>Reserves from the share; never when the budget was changed since the share was granted.</summary>
     public bool TryReserve(long amount, long limit)
     {
@@ -80,7 +93,7 @@ internal sealed class BudgetPool(PoolKey key)
         }
     }
 
-    /// <summary>The database granted more. A tight share gives back what a call leaves over, so that other nodes can have it.</summary>
+    /// <summary>The database granted more.</summary>
     public void Grow(long amount, bool tight)
     {
         lock (_lock)
@@ -103,10 +116,8 @@ internal sealed class BudgetPool(PoolKey key)
             // A call that cost more than was reserved takes from the share of the others; what even that does not cover is spent without a hold.
             var drawn = Math.Min(cost, _granted);
             _granted -= drawn;
-            var left = _isTight ? Math.Max(0, _granted - _busy) : 0;
-            _granted -= left;
             _exhausted = null;
-            return drawn + left;
+            return drawn;
         }
     }
 

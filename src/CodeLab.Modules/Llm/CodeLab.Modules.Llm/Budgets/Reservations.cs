@@ -81,14 +81,14 @@ internal sealed class Reservations(BudgetStore store, TimeProvider time)
         foreach (var pool in _pools.Values)
         {
             var isOver = pool.Key.PeriodStart > 0 && pool.Key.PeriodStart < old;
-            if (!pool.IsUnused || (!giveBack && !isOver))
+            if (!(giveBack && pool.ShouldGiveBack) && !(isOver && pool.IsUnused))
                 continue;
             if (pool.TakeIdle() is > 0 and var amount)
             {
                 idle.Add((pool.Key, amount));
                 taken.Add((pool, amount));
             }
-            if (isOver)
+            if (isOver && pool.IsUnused)
                 _pools.TryRemove(pool.Key, out _);
         }
         if (idle.Count == 0)

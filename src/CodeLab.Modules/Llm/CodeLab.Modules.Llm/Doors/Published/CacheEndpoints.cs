@@ -1,6 +1,9 @@
 using System.Text.Json;
+using CodeLab.BuildingBlocks.Http;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Llm.Admin;
 using CodeLab.Modules.Llm.Cache;
+using MediatR;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -16,9 +19,9 @@ internal static class CacheEndpoints
         app.MapGet("/api/v1/cache/stats", StatsAsync).RequireAuthorization(Policies.Admin).WithTags("Models").WithName("CacheStats");
     }
 
-    private static async Task ClearAsync(HttpContext http, AnswerCache cache, CancellationToken cancellationToken)
+    private static async Task ClearAsync(HttpContext http, ClientAddress addresses, ISender sender, CancellationToken cancellationToken)
     {
-        var deleted = await cache.ClearAsync(cancellationToken);
+        var deleted = await sender.Send(new ClearCacheCommand(http.Actor(addresses)), cancellationToken);
         http.Response.ContentType = "application/json";
         using (var json = new Utf8JsonWriter(http.Response.BodyWriter))
         {
