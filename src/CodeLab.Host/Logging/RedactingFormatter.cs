@@ -1,4 +1,5 @@
 using System.Globalization;
+using CodeLab.BuildingBlocks.Secrets;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Compact;

@@ -12,6 +12,7 @@ using CodeLab.Modules.Llm.Doors;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.PassThrough;
 using CodeLab.Modules.Llm.Persistence;
+using CodeLab.Modules.Llm.Privacy;
 using CodeLab.Modules.Llm.Providers;
 using CodeLab.Modules.Llm.Providers.Anthropic;
 using CodeLab.Modules.Llm.Providers.Azure;
@@ -87,11 +88,13 @@ public static class LlmModule
         services.AddSingleton<CallLedger>();
         services.AddSingleton<RefusalAudit>();
         services.AddSingleton<EgressBook>();
+        services.AddSingleton<ContentBook>();
         services.AddSingleton<IStartupTask>(provider => provider.GetRequiredService<ControlStore>());
         services.AddSingleton<IStartupTask>(provider => provider.GetRequiredService<BudgetKeeper>());
         // Stopped in the opposite order: the ledger last, so that what ends meanwhile is still written.
         services.AddHostedService(provider => provider.GetRequiredService<UsageLedger>());
         services.AddHostedService(provider => provider.GetRequiredService<EgressBook>());
+        services.AddHostedService(provider => provider.GetRequiredService<ContentBook>());
         services.AddHostedService(provider => provider.GetRequiredService<BudgetKeeper>());
         services.AddHostedService(provider => provider.GetRequiredService<ControlStore>());
         services.AddHostedService(provider => provider.GetRequiredService<HealthChecks>());
@@ -122,6 +125,7 @@ public static class LlmModule
         ProviderEndpoints.Map(app);
         ControlEndpoints.Map(app);
         UsageEndpoints.Map(app);
+        ContentEndpoints.Map(app);
     }
 
     /// <summary>A mistyped address would otherwise look like a missing provider, and the demo would answer instead.</summary>

@@ -1,3 +1,4 @@
+using CodeLab.FakeLlm;
 using CodeLab.Modules.Llm.Admin;
 using CodeLab.Modules.Llm.Calls;
 using CodeLab.Testing.Databases;
@@ -76,4 +77,32 @@ internal static class Money
             Usage = new CallUsage(input, output),
             Attempts = 1,
         };
+
+    public static async Task<ProviderInfo> ProviderAsync(LlmHost llm, string name, FakeLlmServer fake)
+    {
+        var draft = new ProviderDraft
+        {
+            Name = name,
+            Kind = "openai",
+            BaseUrl = fake.OpenAiBaseUrl,
+            ApiKey = "sk-test-" + name,
+            AllowPrivateNetwork = true,
+        };
+        var made = await llm.Sender.Send(new CreateProviderCommand(Admin, draft), TestContext.Current.CancellationToken);
+        Assert.Null(made.Error);
+        return made.Value!;
+    }
+
+    public static async Task<RouteInfo> RouteAsync(LlmHost llm, string name, string strategy, params (string Model, int Weight)[] targets)
+    {
+        var draft = new RouteDraft
+        {
+            Name = name,
+            Strategy = strategy,
+            Targets = [.. targets.Select(t => new RouteTargetInfo { Model = t.Model, Weight = t.Weight })],
+        };
+        var made = await llm.Sender.Send(new SaveRouteCommand(Admin, null, draft), TestContext.Current.CancellationToken);
+        Assert.Null(made.Error);
+        return made.Value!;
+    }
 }

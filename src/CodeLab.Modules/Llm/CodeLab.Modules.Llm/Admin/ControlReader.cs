@@ -113,7 +113,9 @@ internal sealed class ControlReader(Database database, IEnumerable<IProviderKind
 
     private static AccessRule Rule(DbDataReader row) =>
         new(
-            row.Text(2) is { } models ? new ModelList(JsonSerializer.Deserialize(models, StorageJson.Default.ListString) ?? []) : null,
+            row.Text(2) is { } models
+                ? new PermittedModels(JsonSerializer.Deserialize(models, StorageJson.Default.ListString) ?? [])
+                : null,
             (int?)row.Number(3),
             (int?)row.Number(4),
             (int?)row.Number(5)

@@ -5,7 +5,7 @@ namespace CodeLab.Modules.Llm.Admission;
 /// <param name="RequestsPerMinute">Requests a minute and user.</param>
 /// <param name="TokensPerMinute">Tokens a minute and user, in and out.</param>
 /// <param name="Concurrent">Calls at once and user.</param>
-internal sealed record AccessRule(ModelList? Models, int? RequestsPerMinute, int? TokensPerMinute, int? Concurrent)
+internal sealed record AccessRule(PermittedModels? Models, int? RequestsPerMinute, int? TokensPerMinute, int? Concurrent)
 {
     public const string Everyone = "everyone";
     public const string Team = "team";
@@ -13,12 +13,12 @@ internal sealed record AccessRule(ModelList? Models, int? RequestsPerMinute, int
 }
 
 /// <summary>A list of permitted models.</summary>
-internal sealed class ModelList
+internal sealed class PermittedModels
 {
     private readonly HashSet<string> _names = new(StringComparer.Ordinal);
     private readonly List<string> _prefixes = [];
 
-    public ModelList(IEnumerable<string> patterns)
+    public PermittedModels(IEnumerable<string> patterns)
     {
         Patterns = [.. patterns];
         foreach (var pattern in Patterns)

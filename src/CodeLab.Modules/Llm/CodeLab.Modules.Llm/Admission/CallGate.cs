@@ -4,6 +4,7 @@ using CodeLab.Modules.Llm.Admin;
 using CodeLab.Modules.Llm.Budgets;
 using CodeLab.Modules.Llm.Cache;
 using CodeLab.Modules.Llm.Calls;
+using CodeLab.Modules.Llm.Privacy;
 using CodeLab.Modules.Llm.Routing;
 using CodeLab.Modules.Llm.Usage;
 using Microsoft.Extensions.Options;
@@ -23,6 +24,7 @@ internal sealed class CallGate(
     AnswerCache cache,
     CallLedger calls,
     UsageLedger ledger,
+    ContentBook contents,
     IOptions<LlmOptions> options
 ) : ICallGate
 {
@@ -57,7 +59,7 @@ internal sealed class CallGate(
                 return broke;
             }
             reserved = money.Value!;
-            var admission = new GateAdmission(calls, limiter, cache, request, rights, plan.Name, targets, reserved);
+            var admission = new GateAdmission(calls, limiter, cache, contents, request, rights, plan.Name, targets, reserved);
             if (cache.MayUse(request))
                 await admission.LookUpAsync(AnswerKey.Of(request, plan.Name, targets[0], settings.Version), cancellationToken);
             if (reserved.Length > 0 && admission.Cached is null)

@@ -58,7 +58,7 @@ internal sealed class CallerBook(IServiceScopeFactory scopes, TimeProvider time)
             MadeAt = madeAt,
             TeamId = teams.FirstOrDefault(),
             Models = Models(control, caller.UserId, teams),
-            KeyModels = key?.Models is { } models ? new ModelList(models) : null,
+            KeyModels = key?.Models is { } models ? new PermittedModels(models) : null,
             User = new CallerLimits(
                 $"llm:user:{caller.UserId}",
                 Limit(control, caller.UserId, teams, r => r.RequestsPerMinute),
@@ -88,13 +88,13 @@ internal sealed class CallerBook(IServiceScopeFactory scopes, TimeProvider time)
             ? default
             : await services.GetRequiredService<ISender>().Send(query, cancellationToken);
 
-    private static ModelList? Models(ControlSnapshot control, string userId, string[] teams)
+    private static PermittedModels? Models(ControlSnapshot control, string userId, string[] teams)
     {
         if (control.Rules.GetValueOrDefault((AccessRule.User, userId))?.Models is { } own)
             return own;
-        var shared = teams.Select(t => control.Rules.GetValueOrDefault((AccessRule.Team, t))?.Models).OfType<ModelList>().ToList();
+        var shared = teams.Select(t => control.Rules.GetValueOrDefault((AccessRule.Team, t))?.Models).OfType<PermittedModels>().ToList();
         if (shared.Count > 0)
-            return new ModelList(shared.SelectMany(l => l.Patterns));
+            return new PermittedModels(shared.SelectMany(l => l.Patterns));
         return control.Rules.GetValueOrDefault((AccessRule.Everyone, ""))?.Models;
     }
 

@@ -16,10 +16,10 @@ internal sealed record CallerRights
     public string? TeamId { get; init; }
 
     /// <summary>Models of the user's own, the teams' or everybody's list; null = all.</summary>
-    public ModelList? Models { get; init; }
+    public PermittedModels? Models { get; init; }
 
     /// <summary>Models of the key's list; null = all the user may.</summary>
-    public ModelList? KeyModels { get; init; }
+    public PermittedModels? KeyModels { get; init; }
 
     public required CallerLimits User { get; init; }
 

@@ -1,6 +1,7 @@
 using CodeLab.Modules.Llm.Budgets;
 using CodeLab.Modules.Llm.Cache;
 using CodeLab.Modules.Llm.Calls;
+using CodeLab.Modules.Llm.Privacy;
 using CodeLab.Modules.Llm.Usage;
 
 namespace CodeLab.Modules.Llm.Admission;
@@ -10,6 +11,7 @@ internal sealed class GateAdmission(
     CallLedger ledger,
     CallLimiter limiter,
     AnswerCache cache,
+    ContentBook contents,
     CallRequest request,
     CallerRights rights,
     string route,
@@ -17,6 +19,7 @@ internal sealed class GateAdmission(
     Reserved[] reserved
 ) : CallAdmission
 {
+    private readonly ContentDraft? _content = contents.Begin(request);
     private Flight? _flight;
     private CachedAnswer? _cached;
     private OpenedCall? _opened;
@@ -27,13 +30,17 @@ internal sealed class GateAdmission(
 
     public override CachedAnswer? Cached => _cached;
 
-    public override bool Keeps => _flight is not null;
+    public override bool Keeps => _flight is not null || _content is not null;
 
     public CallRequest Request => request;
 
     public CallerRights Rights => rights;
 
-    public override void Keep(string contentType, ReadOnlySpan<byte> piece) => _flight?.Buffer.Append(contentType, piece);
+    public override void Keep(string contentType, ReadOnlySpan<byte> piece)
+    {
+        _flight?.Buffer.Append(contentType, piece);
+        _content?.Append(piece);
+    }
 
     public async ValueTask LookUpAsync(AnswerKey key, CancellationToken cancellationToken)
     {
@@ -53,6 +60,8 @@ internal sealed class GateAdmission(
         if (_flight is { } flight)
             await cache.LandAsync(flight, keep: outcome.Outcome == CallOutcome.Completed);
         await ledger.RecordAsync(entry, outcome, postings, _opened);
+        if (_content is not null)
+            await contents.KeepAsync(entry, _content);
         return entry.CostNanos / 1_000_000_000m;
     }
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Routing;
 using MediatR;
 using Microsoft.Extensions.Logging;
 
@@ -10,6 +11,7 @@ namespace CodeLab.Modules.Llm.Chat;
 internal sealed partial class StreamChatHandler(
     ICallGate gate,
     ProviderTransport transport,
+    CircuitBreakers breakers,
     TimeProvider time,
     ILogger<StreamChatHandler> logger
 ) : IStreamRequestHandler<StreamChatQuery, ChatUpdate>
@@ -24,14 +26,12 @@ internal sealed partial class StreamChatHandler(
             yield break;
         }
         var admission = admitted.Value!;
-        var target = admission.Targets[0];
-        using var call = new ProviderCall(target.Provider, target.Limits, time, cancellationToken);
         ChatUpdate end;
         // Disposed by hand below and not by a using: the ledger wants to know how it ended, also when the reader just stops reading.
-        var exchange = new ChatExchange(target, call, transport, request, logger);
+        var attempts = new ChatAttempts(admission, request, transport, breakers, time, logger, cancellationToken);
         try
         {
-            while (await exchange.ReadAsync() is { } updates)
+            for (var updates = await attempts.BeginAsync(); updates is not null; updates = await attempts.Exchange!.ReadAsync())
             {
                 foreach (var update in updates)
                     yield return update;
@@ -39,14 +39,15 @@ internal sealed partial class StreamChatHandler(
         }
         finally
         {
-            await exchange.DisposeAsync();
-            var outcome = exchange.ToOutcome();
+            await attempts.DisposeAsync();
+            var outcome = attempts.ToOutcome();
             // Spent, even if the reader left.
-            end = exchange.End(outcome, await admission.SettleAsync(outcome));
-            if (end is ChatUpdate.Failed failed)
+            var cost = await admission.SettleAsync(outcome);
+            end = attempts.Exchange?.End(outcome, cost) ?? new ChatUpdate.Failed(outcome.Outcome, "The caller left.", null, null);
+            if (end is ChatUpdate.Failed failed && outcome.Target is { } target)
             {
                 var elapsed = (long)time.GetElapsedTime(started).TotalMilliseconds;
-                CallFailed(target.Provider.Name, target.Model, failed.Code, call.Attempts, elapsed);
+                CallFailed(target.Provider.Name, target.Model, failed.Code, outcome.Attempts, elapsed);
             }
         }
         yield return end;

@@ -162,12 +162,6 @@ internal sealed partial class ModelCatalogue : IDisposable
             standard is not null && standard.Provider.Name == provider.Settings.Name && standard.Model == model;
     }
 
-    /// <summary>True when the answer to "no model named" is this one.</summary>
-    public bool IsDefault(ResolvedModel model) =>
-        Find(_snapshot, _options.DefaultModel) is { } standard
-        && standard.Provider.Name == model.Provider.Name
-        && standard.Model == model.Model;
-
     /// <summary>Asks every provider for its models, each within its own time. Failures are logged and leave the last list.</summary>
     public Task RefreshAsync(CancellationToken cancellationToken) => RefreshAsync(_ => true, cancellationToken);
 

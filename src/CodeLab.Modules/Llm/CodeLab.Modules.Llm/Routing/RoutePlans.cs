@@ -4,6 +4,7 @@ using CodeLab.Modules.Llm.Admin;
 using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Protocol.Rest;
 using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Llm.Routing;
@@ -15,6 +16,19 @@ namespace CodeLab.Modules.Llm.Routing;
 /// <param name="Weights">Their shares; null when they are tried in order.</param>
 internal sealed record RoutePlan(string Name, bool IsAlias, CallTarget[] Targets, int[]? Weights)
 {
+    /// <summary>The plan as people see it, with the limits of its first choice.</summary>
+    public ModelInfo ToInfo(bool isDefault) =>
+        new()
+        {
+            Id = Name,
+            Provider = Targets[0].Provider.Name,
+            ContextWindow = Targets[0].Facts.ContextWindow,
+            MaxOutputTokens = Targets[0].Facts.MaxOutputTokens,
+            SupportsTools = true,
+            SupportsVision = ModelChoice.CanSee(Targets[0].Model),
+            IsDefault = isDefault,
+        };
+
     /// <summary>The order of one call: by chance of the weights, or as it stands.</summary>
     public CallTarget[] Order()
     {

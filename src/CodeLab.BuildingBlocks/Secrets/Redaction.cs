@@ -2,16 +2,17 @@ using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace CodeLab.Host.Logging;
+namespace CodeLab.BuildingBlocks.Secrets;
 
 /// <summary>Masks secrets by their shape, cuts long texts, escapes control characters.</summary>
-internal static partial class Redaction
+public static partial class Redaction
 {
     private const string Masked = "***";
 
     /// <summary>Masks provider keys, tokens, bearer headers, our own keys and <c>key=value</c> pairs that name a secret.</summary>
     public static string Mask(string text)
     {
+        ArgumentNullException.ThrowIfNull(text);
         if (!MayHoldSecret(text))
             return text;
         text = Tokens().Replace(text, Masked);
@@ -19,9 +20,11 @@ internal static partial class Redaction
         return Pairs().Replace(text, "${name}=" + Masked);
     }
 
+    /// <summary>The beginning of a text, and how much was cut.</summary>
     public static string Cut(string text, int length) =>
         text.Length <= length ? text : string.Create(CultureInfo.InvariantCulture, $"{text.AsSpan(0, length)}…(+{text.Length - length})");
 
+    /// <summary>True when a text holds characters that hide or move others.</summary>
     public static bool HasControls(string text) => text.AsSpan().ContainsAnyInRange('\u007f', '\u009f') || text.Any(IsHidden);
 
     /// <summary>JSON escapes the characters below a space; the others that move or hide text are escaped here.</summary>
