@@ -32,6 +32,7 @@ namespace CodeLab.Protocol;
 [JsonSerializable(typeof(ChooseExecutorRequest))]
 [JsonSerializable(typeof(InputAck))]
 [JsonSerializable(typeof(ClientMessage))]
+[JsonSerializable(typeof(ServerMessage))]
 [JsonSerializable(typeof(SessionDetail))]
 [JsonSerializable(typeof(CreateSessionBody))]
 [JsonSerializable(typeof(UpdateSessionBody))]

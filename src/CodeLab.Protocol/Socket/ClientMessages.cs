@@ -19,7 +19,13 @@ namespace CodeLab.Protocol.Socket;
 [JsonDerivedType(typeof(AuthMessage), "auth")]
 [JsonDerivedType(typeof(PingMessage), "ping")]
 [JsonDerivedType(typeof(CancelMessage), "cancel")]
-public record ClientMessage;
+[JsonDerivedType(typeof(AttachMessage), "attach")]
+[JsonDerivedType(typeof(ChooseExecutorMessage), "choose_executor")]
+public record ClientMessage
+{
+    /// <summary><c>codelab.v2</c>: chosen by the sender; the <c>ack</c> or <c>error</c> that answers the message carries it.</summary>
+    public string? Id { get; init; }
+}
 
 /// <summary>§4.3.1: a person's text.</summary>
 public sealed record UserMessage : ClientMessage
@@ -35,6 +41,15 @@ public sealed record UserMessage : ClientMessage
 
     /// <summary>Id for de-duplication.</summary>
     public string? MessageId { get; init; }
+
+    /// <summary>Model or alias; stays the session's until changed.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>Files and selections that go with the message.</summary>
+    public IReadOnlyList<MessageAttachment>? Attachments { get; init; }
+
+    /// <summary>What happens to the message while a turn runs, as in <see cref="SendMessageRequest.WhenBusy"/>.</summary>
+    public string? WhenBusy { get; init; }
 }
 
 /// <summary>§4.3.2: what a tool answered.</summary>
@@ -87,8 +102,37 @@ public sealed record HitlDecisionMessage : ClientMessage
     /// <summary>Alias of <see cref="ModifiedArguments"/>.</summary>
     public JsonElement? EditedArguments { get; init; }
 
+    /// <summary>Also allow the like for the rest of the session.</summary>
+    public RememberRequest? Remember { get; init; }
+
     /// <summary>What to tell the model.</summary>
     public string? Feedback { get; init; }
+}
+
+/// <summary><c>codelab.v2</c>: joins the session of the socket and says what this client can do (<see cref="AttachRequest"/>).</summary>
+public sealed record AttachMessage : ClientMessage
+{
+    /// <summary>The last durable frame this client has; absent or 0 = everything.</summary>
+    public long? LastSeq { get; init; }
+
+    /// <summary>Who is attaching.</summary>
+    public ClientInfo? Client { get; init; }
+
+    /// <summary>Tools this client runs.</summary>
+    public IReadOnlyList<JsonElement>? Tools { get; init; }
+
+    /// <summary>The folder the tools work in.</summary>
+    public WorkspaceInfo? Workspace { get; init; }
+
+    /// <summary>Optional abilities of the client.</summary>
+    public IReadOnlyList<string>? Capabilities { get; init; }
+}
+
+/// <summary><c>codelab.v2</c>: chooses which attached client runs the tools.</summary>
+public sealed record ChooseExecutorMessage : ClientMessage
+{
+    /// <summary>Id of the client as in <c>presence</c>; absent = the sender itself.</summary>
+    public string? ClientId { get; init; }
 }
 
 /// <summary>§4.3.4: the decision under the name of an IDE design note.</summary>
@@ -96,6 +140,9 @@ public sealed record HitlResponseMessage : ClientMessage
 {
     /// <summary>The call.</summary>
     public string? CallId { get; init; }
+
+    /// <summary>Alias of <see cref="CallId"/>.</summary>
+    public string? RequestId { get; init; }
 
     /// <summary>The decision.</summary>
     public string? Action { get; init; }

@@ -1,5 +1,7 @@
 using System.Text.Json;
+using CodeLab.BuildingBlocks.Limits;
 using CodeLab.Modules.Gateway;
+using CodeLab.Modules.Gateway.Hubs;
 using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
 using Microsoft.Extensions.Options;
@@ -40,16 +42,22 @@ public sealed class DoorTests
     }
 
     [Fact]
-    public void Resuming_counts_by_user_and_not_by_address()
+    public async Task Resuming_counts_by_user_and_not_by_address()
     {
-        using var limits = Limits(new RateLimitOptions { ConnectsPerMinute = 2, ResumesPerMinute = 3 });
+        var limits = new ConnectLimits(
+            new MemoryRateCounter(TimeProvider.System),
+            new SessionFanout(),
+            Options.Create(new RateLimitOptions { ConnectsPerMinute = 2, ResumesPerMinute = 3 })
+        );
+        async Task<bool> TakesAsync(string address, string? user, bool resuming) =>
+            await limits.TakeAsync(address, user, resuming, TestContext.Current.CancellationToken) is null;
 
-        Assert.True(limits.TakeConnect("10.0.0.1", "ada", resuming: false));
-        Assert.True(limits.TakeConnect("10.0.0.1", "bob", resuming: false));
-        Assert.False(limits.TakeConnect("10.0.0.1", "cid", resuming: false));
-        Assert.True(limits.TakeConnect("10.0.0.1", "cid", resuming: true));
-        Assert.True(limits.TakeConnect("10.0.0.2", "ada", resuming: false));
-        Assert.False(limits.TakeConnect("10.0.0.1", null, resuming: true));
+        Assert.True(await TakesAsync("10.0.0.1", "ada", resuming: false));
+        Assert.True(await TakesAsync("10.0.0.1", "bob", resuming: false));
+        Assert.False(await TakesAsync("10.0.0.1", "cid", resuming: false));
+        Assert.True(await TakesAsync("10.0.0.1", "cid", resuming: true));
+        Assert.True(await TakesAsync("10.0.0.2", "ada", resuming: false));
+        Assert.False(await TakesAsync("10.0.0.1", null, resuming: true));
     }
 
     [Fact]
@@ -82,5 +90,5 @@ public sealed class DoorTests
         Assert.Equal((error, code), HubInput.ErrorOf(JsonDocument.Parse(json).RootElement));
     }
 
-    private static HubLimits Limits(RateLimitOptions options) => new(Options.Create(options));
+    private static MessageLimits Limits(RateLimitOptions options) => new(Options.Create(options));
 }

@@ -7,6 +7,7 @@ using CodeLab.Protocol.Frames;
 using CodeLab.Protocol.Hub;
 using CodeLab.Protocol.Rest;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -15,14 +16,14 @@ namespace CodeLab.UnitTests.Gateway;
 public sealed class FanoutTests : IDisposable
 {
     private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
-    private readonly GatewayMetrics _metrics;
-    private readonly SessionFanout _fanout;
+    private readonly Delivery _delivery;
+    private readonly SessionFanout _fanout = new();
     private readonly FakeTimeProvider _time = new();
 
     public FanoutTests()
     {
-        _metrics = new GatewayMetrics(_services.GetRequiredService<IMeterFactory>());
-        _fanout = new SessionFanout(_metrics);
+        var metrics = new GatewayMetrics(_services.GetRequiredService<IMeterFactory>());
+        _delivery = new Delivery(Options.Create(new GatewayOptions()), _time, metrics);
     }
 
     public void Dispose() => _services.Dispose();
@@ -82,7 +83,7 @@ public sealed class FanoutTests : IDisposable
         _fanout.Publish(Token("new", 9, "ld"));
         _fanout.Publish(Durable(6));
         Assert.Empty(reader.Payloads);
-        reader.Connection.GoLive("s", subscription, Answer(5, new StreamingMessage { MessageId = "new", Text = "Hello" }));
+        reader.Connection.GoLive("s", subscription, Answer(5, new StreamingMessage { MessageId = "new", Text = "Hello" }), []);
         _fanout.Publish(Durable(5));
         _fanout.Publish(Durable(7));
 
@@ -104,9 +105,9 @@ public sealed class FanoutTests : IDisposable
         var second = _fanout.BeginAttach(reader.Connection, "s");
         _fanout.Publish(Durable(1));
 
-        reader.Connection.GoLive("s", first, Answer(0));
+        reader.Connection.GoLive("s", first, Answer(0), []);
         Assert.Empty(reader.Payloads);
-        reader.Connection.GoLive("s", second, Answer(0));
+        reader.Connection.GoLive("s", second, Answer(0), []);
         _fanout.Publish(Durable(2));
 
         Assert.Equal([1, 2], (await reader.ReadAsync(2)).Select(f => f.Seq!.Value));
@@ -189,12 +190,8 @@ public sealed class FanoutTests : IDisposable
         _fanout.Publish(Durable(1));
         await stuck.Sending.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
 
-        // The pump arms its clock after it has begun to send: turn the clock until it notices.
-        while (!stuck.Connection.Pump.IsCompleted)
-        {
-            _time.Advance(TimeSpan.FromSeconds(11));
-            await Task.Yield();
-        }
+        _time.Advance(TimeSpan.FromSeconds(11));
+        stuck.Connection.Tick(_time.GetUtcNow());
 
         Assert.True(stuck.Aborted);
     }
@@ -270,12 +267,12 @@ public sealed class FanoutTests : IDisposable
 
     private TestReader Reader(bool stuck = false)
     {
-        var reader = new TestReader(stuck, _time, _metrics);
+        var reader = new TestReader(stuck, _delivery);
         _fanout.Add(reader.Connection);
         return reader;
     }
 
-    private void Attach(TestReader reader) => reader.Connection.GoLive("s", _fanout.BeginAttach(reader.Connection, "s"), Answer(0));
+    private void Attach(TestReader reader) => reader.Connection.GoLive("s", _fanout.BeginAttach(reader.Connection, "s"), Answer(0), []);
 
     private static AttachResponse Answer(long lastSeq, StreamingMessage? streaming = null) =>
         new()
@@ -322,31 +319,24 @@ public sealed class FanoutTests : IDisposable
         private readonly SemaphoreSlim _arrived = new(0);
         private readonly TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _sending = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private readonly List<FramePayload> _payloads = [];
+        private readonly List<WireFrame> _payloads = [];
         private volatile bool _aborted;
 
-        public TestReader(bool stuck, TimeProvider time, GatewayMetrics metrics)
+        public TestReader(bool stuck, Delivery delivery)
         {
             if (!stuck)
                 _gate.SetResult();
-            Connection = new LiveConnection(
-                Guid.NewGuid().ToString(),
-                "ada",
-                SendAsync,
-                () => _aborted = true,
-                new GatewayOptions(),
-                time,
-                metrics
-            );
+            Connection = new ListConnection(this, delivery);
         }
 
         public LiveConnection Connection { get; }
 
-        public bool Aborted => _aborted;
+        /// <summary>True once the connection is given up, whether or not its reader was told.</summary>
+        public bool Aborted => _aborted || Connection.IsClosing;
 
         public Task Sending => _sending.Task;
 
-        public IReadOnlyList<FramePayload> Payloads
+        public IReadOnlyList<WireFrame> Payloads
         {
             get
             {
@@ -361,16 +351,28 @@ public sealed class FanoutTests : IDisposable
         {
             while (Payloads.Count < count)
                 Assert.True(await _arrived.WaitAsync(TimeSpan.FromSeconds(60)), $"Only {Payloads.Count} of {count} frames came");
-            return [.. Payloads.Select(p => JsonSerializer.Deserialize(p.Utf8, ProtocolJson.Default.SessionFrame)!)];
+            return [.. Payloads.Select(p => JsonSerializer.Deserialize(p.Json, ProtocolJson.Default.SessionFrame)!)];
         }
 
-        private async Task SendAsync(FramePayload payload)
+        private sealed class ListConnection(TestReader reader, Delivery delivery)
+            : LiveConnection(Guid.NewGuid().ToString(), new LiveUser("ada", null), delivery)
         {
-            _sending.TrySetResult();
-            await _gate.Task;
-            lock (_lock)
-                _payloads.Add(payload);
-            _arrived.Release();
+            protected override async ValueTask SendAsync(WireFrame frame)
+            {
+                reader._sending.TrySetResult();
+                await reader._gate.Task;
+                lock (reader._lock)
+                    reader._payloads.Add(frame);
+                reader._arrived.Release();
+            }
+
+            protected override async ValueTask SayGoodbyeAsync(CloseReason reason)
+            {
+                await reader._gate.Task;
+                reader._aborted = true;
+            }
+
+            protected override void Abort() => reader._aborted = true;
         }
     }
 }

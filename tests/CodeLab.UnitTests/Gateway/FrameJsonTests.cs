@@ -16,10 +16,10 @@ public sealed class FrameJsonTests
     {
         var frame = Message(new string('a', 1_000_000));
 
-        var (fitted, payload) = FrameJson.Fit(frame);
+        var (fitted, json) = FrameJson.Fit(frame);
 
         Assert.Same(frame, fitted);
-        Assert.True(payload.Size < OneMebibyte);
+        Assert.True(json.Length < OneMebibyte);
     }
 
     [Theory]
@@ -33,15 +33,15 @@ public sealed class FrameJsonTests
     {
         var text = new StringBuilder().Insert(0, unit, 3_000_000 / unit.Length).ToString();
 
-        var (fitted, payload) = FrameJson.Fit(Message(text));
+        var (fitted, json) = FrameJson.Fit(Message(text));
 
         var message = Assert.IsType<AssistantMessageFrame>(fitted);
-        Assert.True(payload.Size < OneMebibyte, $"{payload.Size} bytes");
-        Assert.True(payload.Size > OneMebibyte / 8, $"only {payload.Size} bytes are left");
+        Assert.True(json.Length < OneMebibyte, $"{json.Length} bytes");
+        Assert.True(json.Length > OneMebibyte / 8, $"only {json.Length} bytes are left");
         Assert.True(message.Truncated);
         Assert.StartsWith(message.Content!, text, StringComparison.Ordinal);
         Assert.False(char.IsHighSurrogate(message.Content![^1]));
-        var read = Assert.IsType<AssistantMessageFrame>(JsonSerializer.Deserialize(payload.Utf8, ProtocolJson.Default.SessionFrame));
+        var read = Assert.IsType<AssistantMessageFrame>(JsonSerializer.Deserialize(json, ProtocolJson.Default.SessionFrame));
         Assert.Equal(message.Content, read.Content);
     }
 
@@ -58,12 +58,12 @@ public sealed class FrameJsonTests
             Result = JsonSerializer.SerializeToElement(new string('x', 2_000_000)),
         };
 
-        var (fitted, payload) = FrameJson.Fit(frame);
+        var (fitted, json) = FrameJson.Fit(frame);
 
         var result = Assert.IsType<ToolResultFrame>(fitted);
         Assert.Null(result.Result);
         Assert.True(result.Truncated);
-        Assert.True(payload.Size < 1_000);
+        Assert.True(json.Length < 1_000);
     }
 
     [Fact]

@@ -1,13 +1,20 @@
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
+using CodeLab.BuildingBlocks.Results;
 using CodeLab.BuildingBlocks.Startup;
+using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Gateway.Agents;
 using CodeLab.Modules.Gateway.Events;
+using CodeLab.Modules.Gateway.Hubs;
 using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
+using CodeLab.Modules.Gateway.Relay;
 using CodeLab.Modules.Gateway.Sessions;
 using CodeLab.Modules.Gateway.Sessions.Sharing;
+using CodeLab.Modules.Gateway.Sockets;
+using CodeLab.Protocol.Hub;
+using MediatR;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -28,9 +35,24 @@ public static class GatewayModule
         builder.AddModuleMessages(typeof(GatewayModule).Assembly);
         builder.Services.TryAddSingleton<ClientAddress>();
         builder.Services.AddSingleton<GatewayMetrics>();
+        builder.Services.AddSingleton<Delivery>();
         builder.Services.AddSingleton<SessionFanout>();
         builder.Services.AddSingleton<RestLimits>();
-        builder.Services.AddSingleton<HubLimits>();
+        builder.Services.AddSingleton<MessageLimits>();
+        builder.Services.AddSingleton<ConnectLimits>();
+        builder.Services.AddSingleton<InFlightBytes>();
+        builder.Services.AddSingleton<LiveDoor>();
+        builder.Services.AddSingleton<SessionAddresses>();
+        builder.Services.AddSingleton<SocketCredentials>();
+        builder.Services.AddSingleton<SocketServices>();
+        builder.Services.AddSingleton<SocketDoor>();
+        builder.Services.AddHostedService<Heartbeat>();
+        builder.Services.AddSingleton<SessionRelay>();
+        builder.Services.AddHostedService<RelayClock>();
+        builder.Services.AddTransient<IPipelineBehavior<AcceptInputCommand, Result<InputAck>>, RelayInput>();
+        builder.Services.AddTransient<IPipelineBehavior<AttachSessionCommand, Result<AttachResponse>>, RelayAttach>();
+        builder.Services.AddTransient<IPipelineBehavior<ChooseExecutorCommand, Result<Unit>>, RelayChoice>();
+        builder.Services.AddTransient<IPipelineBehavior<DetachSessionCommand, Unit>, RelayDetach>();
         builder.Services.AddSingleton<IDrainTask, CloseConnections>();
         SessionHubRegistration.AddSessionHub(builder.Services);
     }
@@ -48,6 +70,8 @@ public static class GatewayModule
         ArgumentNullException.ThrowIfNull(app);
         app.UseMiddleware<RestLimit>();
         app.UseMiddleware<HubDoor>();
+        // Only for our own sockets: the hub brings this with settings of its own.
+        app.UseWhen(SocketDoor.IsFor, sockets => sockets.UseWebSockets());
     }
 
     /// <summary>Maps the hub and the routes.</summary>
@@ -60,5 +84,7 @@ public static class GatewayModule
         AgentEndpoints.Map(app);
         EventEndpoints.Map(app);
         SessionHubRegistration.MapSessionHub(app);
+        SocketDoor.Map(app);
+        SocketTicketEndpoint.Map(app);
     }
 }

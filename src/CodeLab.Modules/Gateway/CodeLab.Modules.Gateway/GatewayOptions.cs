@@ -2,14 +2,72 @@ using System.ComponentModel.DataAnnotations;
 
 namespace CodeLab.Modules.Gateway;
 
+/// <summary>Who may open a socket without credentials (design.md §13).</summary>
+internal enum LegacyAnonymousSocket
+{
+    /// <summary>Nobody.</summary>
+    Off,
+
+    /// <summary>Programs on the server's own machine.</summary>
+    Loopback,
+
+    /// <summary>The address that created the session with valid credentials less than 24 h ago, and the server's own machine.</summary>
+    SessionAddress,
+}
+
 /// <summary>Settings of the live edge.</summary>
 internal sealed class GatewayOptions : IValidatableObject
 {
     /// <summary>Configuration section.</summary>
     public const string Section = "CodeLab:Gateway";
 
-    /// <summary>Origins (scheme, host, port) whose pages may open the hub, besides our own.</summary>
+    /// <summary>Origins (scheme, host, port) whose pages may open hub and sockets, besides our own.</summary>
     public IReadOnlyList<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>Admits the released IDE's socket, which sends no credentials: the session id then acts as the key. Default <c>Off</c>.</summary>
+    public LegacyAnonymousSocket LegacyAnonymousSocket { get; set; } = LegacyAnonymousSocket.Off;
+
+    /// <summary>
+    /// Patterns of <c>User-Agent</c>, separated by commas, whose sockets get whole messages instead of streaming text; <c>*</c> stands for
+    /// anything. Default <c>Dart/*</c>.
+    /// </summary>
+    public string WholeMessageUserAgents { get; set; } = "Dart/*";
+
+    /// <summary>Sockets at once in one session; the oldest makes room for a newer one. Default 3.</summary>
+    [Range(1, 1_000)]
+    public int SocketsPerSession { get; set; } = 3;
+
+    /// <summary>Bytes of one message from a client. Default 10 MiB.</summary>
+    [Range(64 * 1024, 64 * 1024 * 1024)]
+    public int MessageBytes { get; set; } = 10 * 1024 * 1024;
+
+    /// <summary>Bytes of messages a user's sockets may have in flight. Default 20 MiB.</summary>
+    [Range(64 * 1024, int.MaxValue)]
+    public int InFlightBytesPerUser { get; set; } = 20 * 1024 * 1024;
+
+    /// <summary>Bytes of messages all sockets of this host may have in flight. Default 512 MiB.</summary>
+    [Range(64 * 1024, long.MaxValue)]
+    public long InFlightBytesPerNode { get; set; } = 512L * 1024 * 1024;
+
+    /// <summary>Messages of one socket that may wait to be handled before it is read no further. Default 64.</summary>
+    [Range(1, 10_000)]
+    public int MessagesInHand { get; set; } = 64;
+
+    /// <summary>Seconds between pings. Default 15.</summary>
+    [Range(1, 600)]
+    public int PingSeconds { get; set; } = 15;
+
+    /// <summary>Seconds a ping may go unanswered before the connection counts as gone. Default 30.</summary>
+    [Range(1, 600)]
+    public int PongSeconds { get; set; } = 30;
+
+    /// <summary>Seconds after a token's end in which results of open calls are still taken. Default 30.</summary>
+    [Range(0, 600)]
+    public int ExpiryGraceSeconds { get; set; } = 30;
+
+    /// <summary>Seconds the other side has to answer a close. Default 10.</summary>
+    [Range(1, 600)]
+    public int CloseSeconds { get; set; } = 10;
 
     /// <summary>Frames that may wait for one connection. Default 1,000.</summary>
     [Range(10, 100_000)]
@@ -18,6 +76,10 @@ internal sealed class GatewayOptions : IValidatableObject
     /// <summary>Bytes that may wait for one connection. Default 8 MiB.</summary>
     [Range(64 * 1024, 1024 * 1024 * 1024)]
     public int QueueBytes { get; set; } = 8 * 1024 * 1024;
+
+    /// <summary>Bytes that may wait for all connections of this host; beyond it those with the fullest queues are dropped. Default 64 MiB.</summary>
+    [Range(1024 * 1024, long.MaxValue)]
+    public long QueuedBytesPerNode { get; set; } = 64L * 1024 * 1024;
 
     /// <summary>Seconds the oldest waiting frame may be old. Default 30.</summary>
     [Range(1, 600)]
@@ -39,38 +101,4 @@ internal sealed class GatewayOptions : IValidatableObject
                 );
         }
     }
-}
-
-/// <summary>Request limits of security.md §3 that the doors keep.</summary>
-internal sealed class RateLimitOptions
-{
-    /// <summary>Configuration section.</summary>
-    public const string Section = "CodeLab:RateLimits";
-
-    /// <summary>False switches all request limits off (never the budgets).</summary>
-    public bool Enabled { get; set; } = true;
-
-    /// <summary>Requests to <c>/api/v1</c> a minute and user (or address, without one).</summary>
-    [Range(1, 1_000_000)]
-    public int RestPerMinute { get; set; } = 100;
-
-    /// <summary>New live connections a minute and address.</summary>
-    [Range(1, 1_000_000)]
-    public int ConnectsPerMinute { get; set; } = 10;
-
-    /// <summary>Live connections a minute and user that say they resume (<c>?resume=1</c>).</summary>
-    [Range(1, 1_000_000)]
-    public int ResumesPerMinute { get; set; } = 30;
-
-    /// <summary>Live connections at once a user.</summary>
-    [Range(1, 1_000_000)]
-    public int ConnectionsPerUser { get; set; } = 10;
-
-    /// <summary>Messages a client starts a minute and session; results and cancels are not counted.</summary>
-    [Range(1, 1_000_000)]
-    public int MessagesPerMinute { get; set; } = 100;
-
-    /// <summary>Messages a minute and connection after which it is closed.</summary>
-    [Range(1, 1_000_000)]
-    public int MessagesBeforeClosing { get; set; } = 300;
 }

@@ -9,7 +9,7 @@ namespace CodeLab.Modules.Agent.Sessions;
 
 /// <summary>Who sends an input, as the door established it; never taken from a body.</summary>
 /// <param name="UserId">The signed-in user.</param>
-/// <param name="Door"><c>hub</c>, <c>socket</c>, <c>rest</c> or <c>dashboard</c>.</param>
+/// <param name="Door"><c>hub</c>, <c>socket</c> (the published protocol), <c>socket.v2</c>, <c>rest</c> or <c>dashboard</c>.</param>
 /// <param name="ConnectionId">Live connection, or null for REST.</param>
 public sealed record SessionCaller(string UserId, string Door, string? ConnectionId = null)
 {
@@ -83,6 +83,9 @@ public sealed record AttachSessionCommand(SessionCaller Caller, AttachRequest Re
 {
     /// <summary>False: a session that is not there stays so, and is <c>SESSION_NOT_FOUND</c>.</summary>
     public bool Create { get; init; } = true;
+
+    /// <summary>False: from now on only, without the frames before.</summary>
+    public bool Replay { get; init; } = true;
 }
 
 /// <summary>

@@ -17,7 +17,10 @@ internal sealed class RestLimits(IOptions<RateLimitOptions> options, ClientAddre
     );
 
     public bool Covers(HttpContext context) =>
-        options.Value.Enabled && context.Request.Path.StartsWithSegments("/api/v1", StringComparison.OrdinalIgnoreCase);
+        options.Value.Enabled
+        && context.Request.Path.StartsWithSegments("/api/v1", StringComparison.OrdinalIgnoreCase)
+        // Sockets have limits of their own.
+        && !context.Request.Path.StartsWithSegments("/api/v1/ws", StringComparison.OrdinalIgnoreCase);
 
     public long Left(string key) => _limiter.GetStatistics(key)?.CurrentAvailablePermits ?? options.Value.RestPerMinute;
 

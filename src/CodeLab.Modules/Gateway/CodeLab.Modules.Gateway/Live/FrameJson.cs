@@ -1,35 +1,10 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Frames;
 
 namespace CodeLab.Modules.Gateway.Live;
-
-/// <summary>
-/// A frame as it goes over the wire, made once however many connections get it. It also carries the <c>type</c>: the hub protocol
-/// serializes arguments by their run-time type, and a derived type does not write its discriminator.
-/// </summary>
-[JsonConverter(typeof(FramePayloadConverter))]
-internal sealed class FramePayload(byte[] utf8)
-{
-    public ReadOnlySpan<byte> Utf8 => utf8;
-
-    public int Size => utf8.Length;
-}
-
-internal sealed class FramePayloadConverter : JsonConverter<FramePayload>
-{
-    public override FramePayload Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        throw new NotSupportedException("Frames are only sent");
-
-    public override void Write(Utf8JsonWriter writer, FramePayload value, JsonSerializerOptions options) =>
-        writer.WriteRawValue(value.Utf8, skipInputValidation: true);
-}
-
-[JsonSerializable(typeof(FramePayload))]
-internal sealed partial class PayloadJson : JsonSerializerContext;
 
 /// <summary>Serializes frames and keeps them under the size that released clients can read (design.md §14).</summary>
 internal static class FrameJson
@@ -43,36 +18,35 @@ internal static class FrameJson
     private static readonly JsonTypeInfo<SessionFrame> _frame = (JsonTypeInfo<SessionFrame>)Options.GetTypeInfo(typeof(SessionFrame));
 
     /// <summary>The frame, cut when it is too long, and its bytes.</summary>
-    public static (SessionFrame Frame, FramePayload Payload) Fit(SessionFrame frame)
+    public static (SessionFrame Frame, byte[] Json) Fit(SessionFrame frame, int largest = Largest)
     {
-        var bytes = JsonSerializer.SerializeToUtf8Bytes(frame, _frame);
-        if (bytes.Length <= Largest)
-            return (frame, new FramePayload(bytes));
-        var cut = Cut(frame, bytes.Length);
-        return (cut, ReferenceEquals(cut, frame) ? new FramePayload(bytes) : Serialize(cut));
+        var json = Serialize(frame);
+        if (json.Length <= largest)
+            return (frame, json);
+        var cut = Cut(frame, json.Length - largest);
+        return (cut, ReferenceEquals(cut, frame) ? json : Serialize(cut));
     }
 
-    public static FramePayload Serialize(SessionFrame frame) => new(JsonSerializer.SerializeToUtf8Bytes(frame, _frame));
+    public static byte[] Serialize(SessionFrame frame) => JsonSerializer.SerializeToUtf8Bytes(frame, _frame);
 
-    private static SessionFrame Cut(SessionFrame frame, int size) =>
+    private static SessionFrame Cut(SessionFrame frame, int excess) =>
         frame switch
         {
-            AssistantMessageFrame { Content: { } text } message => message with { Content = Shorter(text, size), Truncated = true },
+            AssistantMessageFrame { Content: { } text } message => message with { Content = Shorter(text, excess), Truncated = true },
             ToolResultFrame result => result with
             {
                 Result = null,
                 Error = result.Error is { } text ? Head(text, Largest / 8) : null,
                 Truncated = true,
             },
-            UserMessageFrame message => message with { Content = Shorter(message.Content, size) },
+            UserMessageFrame message => message with { Content = Shorter(message.Content, excess) },
             // A call without its arguments could not be run: it goes out whole, and a client that can not read it says so.
             _ => frame,
         };
 
     /// <summary>As much of the text as fits: what the frame is too long by, and the escapes it may hold, are taken off its end.</summary>
-    private static string Shorter(string text, int size)
+    private static string Shorter(string text, int excess)
     {
-        var excess = size - Largest;
         var keep = text.Length;
         // Count backwards what each character costs on the wire, so that one pass is enough.
         while (keep > 0 && excess > 0)
@@ -105,7 +79,7 @@ internal static class FrameJson
             Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
             AllowDuplicateProperties = false,
             MaxDepth = 64,
-            TypeInfoResolver = JsonTypeInfoResolver.Combine(ProtocolJson.Default, PayloadJson.Default),
+            TypeInfoResolver = JsonTypeInfoResolver.Combine(ProtocolJson.Default, WireFrameJson.Default),
         };
         options.MakeReadOnly();
         return options;

@@ -3,23 +3,39 @@ using CodeLab.Protocol.Frames;
 
 namespace CodeLab.Modules.Gateway.Live;
 
-/// <summary>A frame that waits. Text appended to it while it waits is sent with it.</summary>
-internal sealed class QueuedFrame(SessionFrame frame, FramePayload payload, long at)
+/// <summary>What waits for a connection: a frame, a run of frames from the log, or the end.</summary>
+internal sealed class QueuedFrame
 {
+    public QueuedFrame(WireFrame frame, long at) => (Frame, At, Size) = (frame, at, frame.Size);
+
+    public QueuedFrame(IReadOnlyList<WireFrame> run, long at) => (Run, At) = (run, at);
+
+    public QueuedFrame(CloseReason end, long at) => (End, At) = (end, at);
+
     /// <summary>The frame as it was queued.</summary>
-    public SessionFrame Frame => frame;
+    public WireFrame? Frame { get; }
+
+    /// <summary>
+    /// Frames that the client missed. They were read for it on purpose and are bounded by its session, so they count as one; what comes
+    /// live behind them is counted as ever.
+    /// </summary>
+    public IReadOnlyList<WireFrame>? Run { get; }
+
+    /// <summary>The end of the connection.</summary>
+    public CloseReason? End { get; }
 
     /// <summary>Timestamp of queueing.</summary>
-    public long At => at;
+    public long At { get; }
 
     /// <summary>Text of the piece and everything appended; null while nothing was.</summary>
     public StringBuilder? Text { get; set; }
 
     /// <summary>Bytes the queue counts for it.</summary>
-    public int Size { get; set; } = payload.Size;
+    public int Size { get; set; }
 
-    public FramePayload ToPayload() =>
-        Text is null ? payload : FrameJson.Serialize((AssistantMessageFrame)frame with { Token = Text.ToString() });
+    /// <summary>The frame as it is sent.</summary>
+    public WireFrame ToWire() =>
+        Text is null ? Frame! : new WireFrame((AssistantMessageFrame)Frame!.Frame with { Token = Text.ToString() });
 }
 
 /// <summary>Joins pieces of one streaming message.</summary>
@@ -34,7 +50,7 @@ internal static class Coalescing
     public static bool TryAppend(QueuedFrame last, SessionFrame next)
     {
         if (
-            last.Frame is not AssistantMessageFrame { Seq: null, Token: { } token, Offset: { } offset } head
+            last.Frame?.Frame is not AssistantMessageFrame { Seq: null, Token: { } token, Offset: { } offset } head
             || next is not AssistantMessageFrame { Seq: null, Token: { } piece, Offset: { } at } tail
             || head.MessageId != tail.MessageId
             || head.SessionId != tail.SessionId

@@ -6,9 +6,10 @@ namespace CodeLab.Modules.Gateway.Live;
 /// <summary>
 /// Who is attached to what on this host. Publishing costs a look-up when nobody is, and one serialization however many are.
 /// </summary>
-internal sealed class SessionFanout(GatewayMetrics metrics)
+internal sealed class SessionFanout
 {
     private readonly ConcurrentDictionary<string, LiveConnection> _connections = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int> _perUser = new(StringComparer.Ordinal);
 
     // Audiences are replaced, never changed: the publisher reads them without a lock.
     private readonly ConcurrentDictionary<string, LiveConnection[]> _audiences = new(StringComparer.Ordinal);
@@ -18,14 +19,17 @@ internal sealed class SessionFanout(GatewayMetrics metrics)
 
     public IReadOnlyCollection<LiveConnection> Connections => [.. _connections.Values];
 
-    public int CountOf(string userId) => _connections.Values.Count(c => c.UserId == userId);
+    public int CountOf(string userId) => _perUser.GetValueOrDefault(userId);
 
     public LiveConnection? Find(string connectionId) => _connections.GetValueOrDefault(connectionId);
+
+    /// <summary>Who is attached to a session now, in the order of attaching.</summary>
+    public IReadOnlyList<LiveConnection> AudienceOf(string sessionId) => _audiences.GetValueOrDefault(sessionId) ?? [];
 
     public void Add(LiveConnection connection)
     {
         if (_connections.TryAdd(connection.Id, connection))
-            metrics.Connected();
+            _perUser.AddOrUpdate(connection.UserId, 1, static (_, count) => count + 1);
     }
 
     /// <summary>Removes a connection; true when it was there.</summary>
@@ -33,10 +37,15 @@ internal sealed class SessionFanout(GatewayMetrics metrics)
     {
         if (!_connections.TryRemove(connectionId, out var connection))
             return false;
-        foreach (var session in connection.Sessions)
-            Leave(connection, session);
+        if (_perUser.AddOrUpdate(connection.UserId, 0, static (_, count) => count - 1) == 0)
+            _perUser.TryRemove(new(connection.UserId, 0));
+        lock (_lock)
+        {
+            foreach (var session in connection.Audiences)
+                RemoveFromAudience(connection, session);
+            connection.Audiences.Clear();
+        }
         connection.MarkClosed();
-        metrics.Disconnected();
         return true;
     }
 
@@ -52,6 +61,8 @@ internal sealed class SessionFanout(GatewayMetrics metrics)
                 static (_, audience, joining) => audience.Contains(joining) ? audience : [.. audience, joining],
                 connection
             );
+            if (!connection.Audiences.Contains(sessionId))
+                connection.Audiences.Add(sessionId);
             return subscription;
         }
     }
@@ -62,7 +73,7 @@ internal sealed class SessionFanout(GatewayMetrics metrics)
         lock (_lock)
         {
             if (connection.Forget(sessionId, subscription))
-                RemoveFromAudience(connection, sessionId);
+                LeaveAudience(connection, sessionId);
         }
     }
 
@@ -71,19 +82,23 @@ internal sealed class SessionFanout(GatewayMetrics metrics)
         lock (_lock)
         {
             connection.Leave(sessionId);
-            RemoveFromAudience(connection, sessionId);
+            LeaveAudience(connection, sessionId);
         }
     }
 
-    /// <summary>Lets everybody go who is attached to a session.</summary>
-    public void CloseSession(string sessionId)
+    /// <summary>Takes everybody out of a session's audience, and says who was in it.</summary>
+    public IReadOnlyList<LiveConnection> CloseSession(string sessionId)
     {
         lock (_lock)
         {
             if (!_audiences.TryRemove(sessionId, out var audience))
-                return;
+                return [];
             foreach (var connection in audience)
+            {
                 connection.Leave(sessionId);
+                connection.Audiences.Remove(sessionId);
+            }
+            return audience;
         }
     }
 
@@ -92,9 +107,15 @@ internal sealed class SessionFanout(GatewayMetrics metrics)
     {
         if (!_audiences.TryGetValue(frame.SessionId, out var audience))
             return;
-        var (fitted, payload) = FrameJson.Fit(frame);
+        var wire = WireFrame.Of(frame);
         foreach (var connection in audience)
-            connection.Deliver(fitted, payload);
+            connection.Deliver(wire);
+    }
+
+    private void LeaveAudience(LiveConnection connection, string sessionId)
+    {
+        connection.Audiences.Remove(sessionId);
+        RemoveFromAudience(connection, sessionId);
     }
 
     private void RemoveFromAudience(LiveConnection connection, string sessionId)

@@ -9,7 +9,7 @@ namespace CodeLab.Modules.Gateway.Live;
 /// </summary>
 internal sealed class Subscription
 {
-    private List<(SessionFrame Frame, FramePayload Payload)>? _kept = [];
+    private List<WireFrame>? _kept = [];
     private int _keptBytes;
     private long _lastSeq;
     private string? _streaming;
@@ -19,17 +19,17 @@ internal sealed class Subscription
     public bool IsCollecting => _kept is not null;
 
     /// <summary>Keeps a frame; false when more came than a queue may hold.</summary>
-    public bool TryKeep(SessionFrame frame, FramePayload payload, GatewayOptions limits)
+    public bool TryKeep(WireFrame frame, GatewayOptions limits)
     {
         if (_kept is null)
             throw new InvalidOperationException("The subscription is live");
-        _kept.Add((frame, payload));
-        _keptBytes += payload.Size;
+        _kept.Add(frame);
+        _keptBytes += frame.Size;
         return _kept.Count <= limits.QueueFrames && _keptBytes <= limits.QueueBytes;
     }
 
     /// <summary>Ends collecting; the frames that still have to be sent, in order.</summary>
-    public IReadOnlyList<(SessionFrame Frame, FramePayload Payload)> GoLive(AttachResponse answer)
+    public IReadOnlyList<WireFrame> GoLive(AttachResponse answer)
     {
         var kept = _kept ?? [];
         _kept = null;
@@ -37,30 +37,33 @@ internal sealed class Subscription
         _streaming = answer.Streaming?.MessageId;
         _streamed = answer.Streaming?.Text.Length ?? 0;
         _finished = answer.Frames.OfType<AssistantMessageFrame>().LastOrDefault()?.MessageId;
+        if (kept.Count == 0)
+            return [];
         // Frames are told in order: whatever came before a durable frame that the answer holds is older than the answer.
         var first = kept.FindLastIndex(k => k.Frame.Seq <= _lastSeq) + 1;
-        var wanted = new List<(SessionFrame, FramePayload)>(kept.Count - first);
-        foreach (var (frame, payload) in kept.Skip(first))
+        var wanted = new List<WireFrame>(kept.Count - first);
+        foreach (var frame in kept.Skip(first))
         {
             if (Uncovered(frame) is { } rest)
-                wanted.Add((rest, ReferenceEquals(rest, frame) ? payload : FrameJson.Serialize(rest)));
+                wanted.Add(rest);
         }
         return wanted;
     }
 
     /// <summary>The frame, the part of it that the answer did not hold, or null when it held all of it.</summary>
-    public SessionFrame? Uncovered(SessionFrame frame)
+    public WireFrame? Uncovered(WireFrame wire)
     {
+        var frame = wire.Frame;
         if (frame.Seq is { } seq)
-            return seq <= _lastSeq ? null : frame;
+            return seq <= _lastSeq ? null : wire;
         if (frame is not AssistantMessageFrame { Token: { } token, Offset: { } offset } text)
-            return frame;
+            return wire;
         if (text.MessageId == _finished)
             return null;
         if (text.MessageId != _streaming || offset >= _streamed)
-            return frame;
+            return wire;
         if (offset + token.Length <= _streamed)
             return null;
-        return text with { Token = token[(_streamed - offset)..], Offset = _streamed };
+        return new WireFrame(text with { Token = token[(_streamed - offset)..], Offset = _streamed });
     }
 }

@@ -3,6 +3,7 @@ using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Gateway.Hubs;
 using CodeLab.Modules.Gateway.Live;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Rest;
@@ -103,7 +104,7 @@ internal static class DecisionEndpoints
     }
 
     /// <summary>The published aliases of the three decisions.</summary>
-    private static string? Verdict(string? decision) =>
+    public static string? Verdict(string? decision) =>
         decision?.ToUpperInvariant() switch
         {
             "APPROVE" or "APPROVED" => "approve",

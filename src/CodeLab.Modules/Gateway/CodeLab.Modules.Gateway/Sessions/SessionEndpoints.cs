@@ -4,6 +4,7 @@ using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Auth.Access;
 using CodeLab.Modules.Gateway.Live;
+using CodeLab.Modules.Gateway.Sockets;
 using CodeLab.Protocol;
 using CodeLab.Protocol.Rest;
 using MediatR;
@@ -81,6 +82,9 @@ internal static class SessionEndpoints
         [FromBody(EmptyBodyBehavior = Microsoft.AspNetCore.Mvc.ModelBinding.EmptyBodyBehavior.Allow)] CreateSessionBody? body,
         ClaimsPrincipal user,
         ISender sender,
+        HttpContext context,
+        SessionAddresses addresses,
+        ClientAddress address,
         CancellationToken cancellationToken
     )
     {
@@ -89,7 +93,8 @@ internal static class SessionEndpoints
         var created = await sender.Send(new CreateSessionCommand(Caller(user), body ?? new CreateSessionBody()), cancellationToken);
         if (created.Error is { } error)
             return error.ToProblem();
-        return new CreatedSession(created.Value!);
+        addresses.Remember(created.Value!.Id, address.Of(context));
+        return new CreatedSession(created.Value);
     }
 
     private static async Task<IResult> ListAsync(

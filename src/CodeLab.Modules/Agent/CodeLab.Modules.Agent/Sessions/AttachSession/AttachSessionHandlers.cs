@@ -41,7 +41,8 @@ internal sealed class AttachSessionHandler(SessionDirectory sessions) : IRequest
             command.Create,
             SessionRight.Watch,
             // Who may not drive runs no tools: they are left out of what the client offers.
-            (actor, right) => actor.AttachAsync(caller, right < SessionRight.Drive ? request with { Tools = null } : request)
+            (actor, right) =>
+                actor.AttachAsync(caller, right < SessionRight.Drive ? request with { Tools = null } : request, command.Replay)
         );
         if (answer.IsOk)
             sessions.Track(caller.ConnectionId!, request.SessionId);

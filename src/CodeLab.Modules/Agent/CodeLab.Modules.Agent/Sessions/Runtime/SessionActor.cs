@@ -136,7 +136,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
         });
 
     /// <summary>A connection joins; see <see cref="AttachSessionCommand"/> for how its answer and live frames meet.</summary>
-    public Task<Result<AttachResponse>> AttachAsync(SessionCaller caller, AttachRequest request) =>
+    public Task<Result<AttachResponse>> AttachAsync(SessionCaller caller, AttachRequest request, bool replay = true) =>
         AskAsync<AttachResponse>(async () =>
         {
             await EnsureCreatedAsync(caller);
@@ -151,7 +151,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
             {
                 Session = _state.ToInfo(),
                 LastSeq = _state.LastSeq,
-                Frames = await ReadFramesAsync(resync ? 0 : request.LastSeq ?? 0),
+                Frames = replay ? await ReadFramesAsync(resync ? 0 : request.LastSeq ?? 0) : [],
                 Streaming = streaming is { } text
                     ? new()
                     {

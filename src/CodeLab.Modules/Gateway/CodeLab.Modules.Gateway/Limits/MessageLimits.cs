@@ -4,20 +4,11 @@ using Microsoft.Extensions.Options;
 
 namespace CodeLab.Modules.Gateway.Limits;
 
-/// <summary>Limits of live connections and of what clients start on them.</summary>
-internal sealed class HubLimits(IOptions<RateLimitOptions> options) : IDisposable
+/// <summary>Limits of what clients start on live connections (security.md §3).</summary>
+internal sealed class MessageLimits(IOptions<RateLimitOptions> options) : IDisposable
 {
-    private readonly PartitionedRateLimiter<string> _connects = PerMinute(options.Value.ConnectsPerMinute);
-    private readonly PartitionedRateLimiter<string> _resumes = PerMinute(options.Value.ResumesPerMinute);
     private readonly PartitionedRateLimiter<string> _messages = PerMinute(options.Value.MessagesPerMinute);
     private readonly PartitionedRateLimiter<string> _floods = PerMinute(options.Value.MessagesBeforeClosing);
-
-    /// <summary>Takes one new connection; one that resumes counts by user, so that a restart does not lock an office out.</summary>
-    public bool TakeConnect(string address, string? user, bool resuming)
-    {
-        using var lease = resuming && user is not null ? _resumes.AttemptAcquire(user) : _connects.AttemptAcquire(address);
-        return lease.IsAcquired;
-    }
 
     /// <summary>Takes one message that a client starts; null = go on.</summary>
     public Refused? Take(string connectionId, string sessionId)
@@ -40,8 +31,6 @@ internal sealed class HubLimits(IOptions<RateLimitOptions> options) : IDisposabl
 
     public void Dispose()
     {
-        _connects.Dispose();
-        _resumes.Dispose();
         _messages.Dispose();
         _floods.Dispose();
     }

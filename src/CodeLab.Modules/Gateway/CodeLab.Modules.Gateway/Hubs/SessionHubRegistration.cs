@@ -1,12 +1,15 @@
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Gateway.Live;
 using CodeLab.Protocol.Hub;
+using MessagePack;
+using MessagePack.Resolvers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.DependencyInjection;
 
-namespace CodeLab.Modules.Gateway.Live;
+namespace CodeLab.Modules.Gateway.Hubs;
 
 internal static class SessionHubRegistration
 {
@@ -15,6 +18,8 @@ internal static class SessionHubRegistration
     public static void AddSessionHub(IServiceCollection services)
     {
         services.AddSingleton<HubErrors>();
+        services.AddSingleton<HubConnections>();
+        services.AddSingleton<HubLifetimeManager<SessionHub>>(provider => provider.GetRequiredService<HubConnections>());
         services
             .AddSignalR(hub =>
             {
@@ -24,10 +29,16 @@ internal static class SessionHubRegistration
                 hub.HandshakeTimeout = TimeSpan.FromSeconds(10);
                 hub.KeepAliveInterval = TimeSpan.FromSeconds(15);
                 hub.ClientTimeoutInterval = TimeSpan.FromSeconds(45);
-                hub.StatefulReconnectBufferSize = 1024 * 1024;
+                // What a connection that broke keeps for its return; a longer gap is filled by attaching with last_seq.
+                hub.StatefulReconnectBufferSize = 128 * 1024;
             })
             .AddHubOptions<SessionHub>(hub => hub.AddFilter<HubErrors>())
-            .AddJsonProtocol(json => json.PayloadSerializerOptions = FrameJson.Options);
+            .AddJsonProtocol(json => json.PayloadSerializerOptions = FrameJson.Options)
+            .AddMessagePackProtocol(pack =>
+                pack.SerializerOptions = MessagePackSerializerOptions
+                    .Standard.WithResolver(CompositeResolver.Create(WireRecordResolver.Instance, StandardResolver.Instance))
+                    .WithSecurity(MessagePackSecurity.UntrustedData)
+            );
     }
 
     public static void MapSessionHub(IEndpointRouteBuilder app) =>
@@ -38,8 +49,8 @@ internal static class SessionHubRegistration
                     connection.AllowStatefulReconnects = true;
                     connection.CloseOnAuthenticationExpiration = true;
                     connection.ApplicationMaxBufferSize = LargestMessage;
-                    // Bounded below a connection's queue: past it the queue fills and its limits decide.
-                    connection.TransportMaxBufferSize = 1024 * 1024;
+                    // Small, because every reader that stopped reading holds one: past it the queue fills and its limits decide.
+                    connection.TransportMaxBufferSize = 64 * 1024;
                 }
             )
             .RequireAuthorization(Policies.Read)

@@ -2,7 +2,7 @@ using FluentValidation;
 using Microsoft.AspNetCore.SignalR;
 using Microsoft.Extensions.Logging;
 
-namespace CodeLab.Modules.Gateway.Live;
+namespace CodeLab.Modules.Gateway.Hubs;
 
 /// <summary>Tells every failure of a hub method as <c>CODE: text</c>; what is not foreseen is logged once, under the id the client is told.</summary>
 internal sealed partial class HubErrors(ILogger<HubErrors> logger) : IHubFilter

@@ -1,54 +1,43 @@
 using System.Text.Json;
-using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Auth.Access;
 using CodeLab.Modules.Gateway.Limits;
+using CodeLab.Modules.Gateway.Live;
+using CodeLab.Modules.Gateway.Sessions;
 using CodeLab.Protocol.Hub;
 using MediatR;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.SignalR;
-using Microsoft.Extensions.Options;
 
-namespace CodeLab.Modules.Gateway.Live;
+namespace CodeLab.Modules.Gateway.Hubs;
 
 /// <summary>The hub of design.md §7. A method answers as soon as its input is committed and never waits for a turn.</summary>
 [Authorize(Policy = Policies.Read)]
 internal sealed class SessionHub(
     ISender sender,
     SessionFanout fanout,
-    IHubContext<SessionHub> hub,
-    HubLimits rates,
+    HubConnections connections,
+    MessageLimits rates,
     DrainState drain,
-    IOptions<GatewayOptions> options,
-    TimeProvider time,
-    GatewayMetrics metrics
+    Delivery delivery
 ) : Hub
 {
-    private SessionCaller Caller => new(Context.User!.GetUserId(), "hub", Context.ConnectionId);
+    private SessionCaller Caller => Context.User!.ToCaller("hub", Context.ConnectionId);
 
     public override Task OnConnectedAsync()
     {
-        // Both outlive this instance, which lives for one invocation.
-        var (context, client) = (Context, hub.Clients.Client(Context.ConnectionId));
-        fanout.Add(
-            new LiveConnection(
-                context.ConnectionId,
-                context.User!.GetUserId(),
-                payload => client.SendCoreAsync(SessionHubNames.Receive, [payload]),
-                context.Abort,
-                options.Value,
-                time,
-                metrics
-            )
-        );
+        var user = LiveUser.Of(Context.User!);
+        fanout.Add(new HubLiveConnection(connections[Context.ConnectionId], user, delivery));
+        delivery.Metrics.Connected("hub");
         return Task.CompletedTask;
     }
 
     public override async Task OnDisconnectedAsync(Exception? exception)
     {
-        fanout.Remove(Context.ConnectionId);
+        if (fanout.Remove(Context.ConnectionId))
+            delivery.Metrics.Disconnected("hub");
         // The connection is gone, and with it its token: the session must hear of it nevertheless.
         await sender.Send(new DetachSessionCommand(Caller, null), CancellationToken.None);
     }
@@ -65,7 +54,9 @@ internal sealed class SessionHub(
         {
             var answer = HubInput.ValueOf(await sender.Send(new AttachSessionCommand(Caller, request), Context.ConnectionAborted));
             answer = answer with { Frames = [.. answer.Frames.Select(f => FrameJson.Fit(f).Frame)] };
-            connection.GoLive(request.SessionId, subscription, answer);
+            connection.GoLive(request.SessionId, subscription, answer, []);
+            if (request.LastSeq > 0)
+                delivery.Metrics.Resumed();
             attached = true;
             return answer;
         }
@@ -147,6 +138,15 @@ internal sealed class SessionHub(
     [Authorize(Policy = Policies.Write)]
     public Task<InputAck> Cancel(SessionRequest request) => AcceptAsync(request.SessionId, new SessionInput.Cancel());
 
+    /// <summary>Chooses who runs the tools from now on.</summary>
+    [Authorize(Policy = Policies.Write)]
+    public async Task ChooseExecutor(ChooseExecutorRequest request)
+    {
+        HubInput.Check(request.SessionId);
+        var command = new ChooseExecutorCommand(Caller, request.SessionId, HubInput.Optional(request.ClientId, "client_id"));
+        HubInput.ValueOf(await sender.Send(command, CancellationToken.None));
+    }
+
     /// <summary>An input the client started: it is counted.</summary>
     private Task<InputAck> StartAsync(string sessionId, SessionInput input)
     {
@@ -154,7 +154,7 @@ internal sealed class SessionHub(
         if (rates.Take(Context.ConnectionId, sessionId) is { } refused)
         {
             if (refused.Close)
-                Context.Abort();
+                fanout.Find(Context.ConnectionId)?.Close(CloseReason.Flood);
             throw new HubException($"{refused.Error.Code}: {refused.Error.Message}");
         }
         return AcceptAsync(sessionId, input);
@@ -164,7 +164,9 @@ internal sealed class SessionHub(
     private async Task<InputAck> AcceptAsync(string sessionId, SessionInput input)
     {
         HubInput.Check(sessionId);
-        return HubInput.ValueOf(await sender.Send(new AcceptInputCommand(Caller, sessionId, input), CancellationToken.None));
+        var ack = await sender.Send(new AcceptInputCommand(Caller, sessionId, input), CancellationToken.None);
+        delivery.Metrics.Processed(ack.IsOk);
+        return HubInput.ValueOf(ack);
     }
 
     private void RefuseWhileDraining()
