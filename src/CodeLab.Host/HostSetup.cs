@@ -5,6 +5,7 @@ using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Host.Configuration;
 using CodeLab.Host.Health;
 using CodeLab.Host.Http;
+using CodeLab.Host.Http.ApiDocument;
 using CodeLab.Host.Logging;
 using CodeLab.Host.Metrics;
 using CodeLab.Host.Shutdown;
@@ -42,8 +43,7 @@ internal static class HostSetup
         builder.Services.AddOrderlyShutdown();
         builder.AddWireJson();
         builder.AddMetrics();
-        if (builder.Environment.IsDevelopment())
-            builder.Services.AddOpenApi();
+        builder.AddApiDocument();
         builder.AddModules();
         return builder;
     }

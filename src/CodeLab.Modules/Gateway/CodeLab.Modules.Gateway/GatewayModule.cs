@@ -6,6 +6,7 @@ using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Gateway.Agents;
 using CodeLab.Modules.Gateway.Events;
+using CodeLab.Modules.Gateway.Follow;
 using CodeLab.Modules.Gateway.Hubs;
 using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
@@ -46,6 +47,7 @@ public static class GatewayModule
         builder.Services.AddSingleton<SocketCredentials>();
         builder.Services.AddSingleton<SocketServices>();
         builder.Services.AddSingleton<SocketDoor>();
+        builder.Services.AddScoped<SessionFollower>();
         builder.Services.AddHostedService<Heartbeat>();
         builder.Services.AddSingleton<SessionRelay>();
         builder.Services.AddHostedService<RelayClock>();
@@ -80,6 +82,7 @@ public static class GatewayModule
         ArgumentNullException.ThrowIfNull(app);
         SessionEndpoints.Map(app);
         DecisionEndpoints.Map(app);
+        FollowEndpoint.Map(app);
         ShareEndpoints.Map(app);
         AgentEndpoints.Map(app);
         EventEndpoints.Map(app);

@@ -21,7 +21,7 @@ internal sealed record Team(string Id, string Name, DateTimeOffset CreatedAt)
 internal sealed record TeamMember(string UserId, string Username, bool IsLead, DateTimeOffset AddedAt);
 
 /// <summary>Teams and who is in them. A lead of a team sees what its members do.</summary>
-internal sealed class TeamStore(Database database, IAuditTrail audit, Callers callers, TimeProvider time)
+internal sealed class TeamStore(Database database, IAuditTrail audit, Callers callers, RightsChanges changes, TimeProvider time)
 {
     private const int LongestName = 100;
 
@@ -133,13 +133,19 @@ internal sealed class TeamStore(Database database, IAuditTrail audit, Callers ca
         return renamed ? team : _exists;
     }
 
-    public Task<bool> DeleteAsync(string id, CancellationToken cancellationToken) =>
-        WriteAsync(
+    public async Task<bool> DeleteAsync(string id, CancellationToken cancellationToken)
+    {
+        var team = await FindAsync(id, cancellationToken);
+        var deleted = await WriteAsync(
             new AuditEvent("team.deleted") { Subject = id },
             async (connection, transaction) =>
                 await connection.ExecuteAsync("DELETE FROM auth_teams WHERE id = @id", transaction, [("@id", id)], default) == 1,
             cancellationToken
         );
+        foreach (var member in deleted ? team?.Members ?? [] : [])
+            await changes.TellAsync(new UserRightsChanged(member.UserId, "team.deleted"));
+        return deleted;
+    }
 
     /// <summary>Puts a user into a team, or changes whether they lead it.</summary>
     public async Task<Error?> PutMemberAsync(string teamId, string userId, bool isLead, CancellationToken cancellationToken)
@@ -158,12 +164,18 @@ internal sealed class TeamStore(Database database, IAuditTrail audit, Callers ca
             cancellationToken
         );
         if (put)
+        {
+            // Who leads no more is let go of what only a lead may watch; who may still watch comes back.
+            if (!isLead)
+                await changes.TellAsync(new UserRightsChanged(userId, "team.member_set"));
             return null;
+        }
         return await FindAsync(teamId, cancellationToken) is null ? NotFound : UserErrors.NotFound;
     }
 
-    public Task<bool> RemoveMemberAsync(string teamId, string userId, CancellationToken cancellationToken) =>
-        WriteAsync(
+    public async Task<bool> RemoveMemberAsync(string teamId, string userId, CancellationToken cancellationToken)
+    {
+        var removed = await WriteAsync(
             Membership("team.member_removed", teamId, userId, isLead: null),
             async (connection, transaction) =>
                 await connection.ExecuteAsync(
@@ -174,6 +186,11 @@ internal sealed class TeamStore(Database database, IAuditTrail audit, Callers ca
                 ) == 1,
             cancellationToken
         );
+        // Sessions of the team, and those shared with it, are not for this user any more (security.md G2).
+        if (removed)
+            await changes.TellAsync(new UserRightsChanged(userId, "team.member_removed"));
+        return removed;
+    }
 
     /// <summary>A name as it is compared and sorted.</summary>
     public static string Normalize(string name) => name.Trim().ToUpperInvariant();

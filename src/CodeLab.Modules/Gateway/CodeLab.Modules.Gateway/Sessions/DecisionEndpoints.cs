@@ -1,8 +1,8 @@
-using System.Security.Claims;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Auth.Access;
+using CodeLab.Modules.Gateway.Follow;
 using CodeLab.Modules.Gateway.Hubs;
 using CodeLab.Modules.Gateway.Live;
 using CodeLab.Protocol;
@@ -37,7 +37,10 @@ internal static class DecisionEndpoints
             .MapPost("/hitl-decision", DecideAsync)
             .WithName("DecideCall")
             .WithSummary("Decides on a tool call that waits")
-            .WithDescription("The first decision counts; a second one answers 409.")
+            .WithDescription(
+                "The first decision counts; a second one answers 409. With Accept: text/event-stream what follows is streamed as data: lines, "
+                    + "up to data: [DONE] at the end of the turn."
+            )
             .Answers<HitlDecisionAnswer>(StatusCodes.Status404NotFound, StatusCodes.Status409Conflict);
         sessions
             .MapPost("/approve", ApproveAsync)
@@ -49,8 +52,7 @@ internal static class DecisionEndpoints
     private static Task<IResult> DecideAsync(
         string id,
         HitlDecisionBody body,
-        ClaimsPrincipal user,
-        ISender sender,
+        [AsParameters] Doors doors,
         CancellationToken cancellationToken
     ) =>
         SendAsync(
@@ -59,18 +61,16 @@ internal static class DecisionEndpoints
             Verdict(body.Decision),
             HubInput.Present(body.ModifiedArguments ?? body.EditedArguments),
             body.Feedback,
-            user,
-            sender,
+            doors,
             cancellationToken
         );
 
     private static Task<IResult> ApproveAsync(
         string id,
         ApproveBody body,
-        ClaimsPrincipal user,
-        ISender sender,
+        [AsParameters] Doors doors,
         CancellationToken cancellationToken
-    ) => SendAsync(id, body.ActionId, body.Approved ? "approve" : "reject", null, null, user, sender, cancellationToken);
+    ) => SendAsync(id, body.ActionId, body.Approved ? "approve" : "reject", null, null, doors, cancellationToken);
 
     private static async Task<IResult> SendAsync(
         string sessionId,
@@ -78,8 +78,7 @@ internal static class DecisionEndpoints
         string? verdict,
         System.Text.Json.JsonElement? arguments,
         string? feedback,
-        ClaimsPrincipal user,
-        ISender sender,
+        Doors doors,
         CancellationToken cancellationToken
     )
     {
@@ -88,12 +87,20 @@ internal static class DecisionEndpoints
         if (verdict is null)
             return _noVerdict.ToProblem();
         var input = new SessionInput.Decision(callId!, verdict, arguments, feedback, Remember: false);
-        var ack = await sender.Send(new AcceptInputCommand(SessionEndpoints.Caller(user), sessionId, input), cancellationToken);
-        if (ack.Error is { } error)
+        if (WantsEvents(doors.Http.Request))
+        {
+            // Watched from before the decision, so that nothing that follows from it is missed.
+            var refused = await doors.Follower.RunAsync(
+                doors.Http,
+                sessionId,
+                FollowForm.Answer,
+                from: null,
+                () => SayAsync(sessionId, input, doors, cancellationToken)
+            );
+            return refused is null ? Results.Empty : refused.ToProblem();
+        }
+        if (await SayAsync(sessionId, input, doors, cancellationToken) is { } error)
             return error.ToProblem();
-        // The first decision counts; this route tells the second person so (protocol.md §3.2).
-        if (ack.Value!.Duplicate)
-            return _decided.ToProblem();
         var answer = new HitlDecisionAnswer
         {
             Status = verdict == "reject" ? "rejected" : "approved",
@@ -102,6 +109,27 @@ internal static class DecisionEndpoints
         };
         return TypedResults.Json(answer, ProtocolJson.Default.HitlDecisionAnswer);
     }
+
+    private static async Task<Error?> SayAsync(
+        string sessionId,
+        SessionInput.Decision input,
+        Doors doors,
+        CancellationToken cancellationToken
+    )
+    {
+        var command = new AcceptInputCommand(SessionEndpoints.Caller(doors.Http.User), sessionId, input);
+        var ack = await doors.Sender.Send(command, cancellationToken);
+        if (ack.Error is { } error)
+            return error;
+        // The first decision counts; this route tells the second person so (protocol.md §3.2).
+        return ack.Value!.Duplicate ? _decided : null;
+    }
+
+    private static bool WantsEvents(HttpRequest request) =>
+        request.Headers.Accept.Any(a => a?.Contains("text/event-stream", StringComparison.OrdinalIgnoreCase) == true);
+
+    /// <summary>What both routes need.</summary>
+    internal readonly record struct Doors(HttpContext Http, ISender Sender, SessionFollower Follower);
 
     /// <summary>The published aliases of the three decisions.</summary>
     public static string? Verdict(string? decision) =>
