@@ -1,4 +1,5 @@
 using CodeLab.BuildingBlocks.Data;
+using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Messages;
 using CodeLab.BuildingBlocks.Modules;
 using CodeLab.BuildingBlocks.Secrets;
@@ -69,6 +70,7 @@ public static class LlmModule
     private static void AddControl(IServiceCollection services)
     {
         services.TryAddSingleton<KeyEncryptionKey>();
+        services.TryAddSingleton<ClientAddress>();
         services.AddSingleton<ProviderSecrets>();
         services.AddSingleton<ControlReader>();
         services.AddSingleton<ControlStore>();
