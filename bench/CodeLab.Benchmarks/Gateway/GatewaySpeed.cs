@@ -292,6 +292,7 @@ internal static class GatewaySpeed
         {
             var start = new ProcessStartInfo(Environment.ProcessPath!, "gateway-server")
             {
+                UseShellExecute = false,
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
             };
