@@ -89,11 +89,14 @@ public sealed class GrantTests(Chromium chromium, AccountTests.Server server) : 
         await eve.LookAsync("consent");
         await eve.PressAsync(eve.Say("Allow", "Разрешить"));
         var allowed = await application.AnswerAsync();
+        await eve.ArriveAsync(application.Callback);
         await eve.GoAsync(Request(application, "second"));
         var again = await application.AnswerAsync();
+        await eve.ArriveAsync(application.Callback);
         await eve.GoAsync(Request(application, "third") + "&prompt=consent");
         await eve.PressAsync(eve.Say("Do not allow", "Не разрешать"));
         var refused = await application.AnswerAsync();
+        await eve.ArriveAsync(application.Callback);
         await eve.GoAsync("/oauth/authorize?client_id=nobody&response_type=code&redirect_uri=http%3A%2F%2Fevil.example");
         await eve.LookAsync("wrong-request");
 

@@ -66,6 +66,9 @@ public sealed class Visitor : IAsyncDisposable
     /// <summary>Goes to an address of the server.</summary>
     public Task GoAsync(string path) => Page.GotoAsync(path);
 
+    /// <summary>Waits until the browser stands at an address: a request that arrived there is not yet a page that is open.</summary>
+    public Task ArriveAsync(string address) => Page.WaitForURLAsync(url => url.StartsWith(address, StringComparison.Ordinal));
+
     /// <summary>Types into the field of a label.</summary>
     public Task TypeAsync(string label, string text) => Page.GetByLabel(label, new() { Exact = true }).FillAsync(text);
 

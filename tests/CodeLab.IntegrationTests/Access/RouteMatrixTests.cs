@@ -153,7 +153,10 @@ public sealed class FurnishedHost : IAsyncLifetime
         if (await TokenAsync(caller) is { } token)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         if (route.Method is not ("GET" or "HEAD" or "DELETE"))
-            request.Content = new StringContent("{}", Encoding.UTF8, "application/json");
+            // Pages take forms, and refuse anything else before they ask who it is.
+            request.Content = rule is Rule.Browser or Rule.Open
+                ? new FormUrlEncodedContent([])
+                : new StringContent("{}", Encoding.UTF8, "application/json");
         using var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
         return response.StatusCode;
     }
