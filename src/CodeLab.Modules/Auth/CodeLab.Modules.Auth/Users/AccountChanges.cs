@@ -25,6 +25,9 @@ internal sealed class AccountChanges(
     TimeProvider time
 )
 {
+    // Any number that nothing else in the database locks.
+    private const long AdministratorsLock = 7_301_994_022;
+
     /// <summary>Changes name, address or roles.</summary>
     public async Task<Result<Account>> PatchAsync(string id, AccountPatch patch, CancellationToken cancellationToken)
     {
@@ -290,11 +293,13 @@ internal sealed class AccountChanges(
     /// <summary>Whether nobody but this user is an administrator who can sign in.</summary>
     private static async Task<bool> IsLastAdministratorAsync(DbConnection connection, DbTransaction? transaction, string id)
     {
-        // Locks the administrators, so that two of them cannot take each other away at once. SQLite has one writer anyway. In one order, or
-        // two who lock would wait for each other.
+        // One change of administrators at a time, or two of them could take each other away. Locking their rows instead makes those who
+        // lock wait for each other in circles. SQLite has one writer anyway.
+        if (transaction is Npgsql.NpgsqlTransaction)
+            await connection.ExecuteAsync($"SELECT pg_advisory_xact_lock({AdministratorsLock})", transaction, [], default);
         var enabled = new List<string>();
         await using var command = connection.Command(
-            "SELECT id FROM auth_users WHERE roles LIKE @admin AND disabled_at IS NULL ORDER BY id" + Locked(transaction),
+            "SELECT id FROM auth_users WHERE roles LIKE @admin AND disabled_at IS NULL ORDER BY id",
             transaction,
             ("@admin", $"%{Roles.Admin}%")
         );
