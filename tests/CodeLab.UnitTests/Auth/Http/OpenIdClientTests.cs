@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Runtime.CompilerServices;
 using System.Text.Json.Nodes;
 using CodeLab.Modules.Auth.Grants;
 using CodeLab.Modules.Auth.Grants.DeviceCode;
@@ -85,7 +84,7 @@ public sealed class OpenIdClientTests
 
     private static async Task<Dictionary<string, string>> RunAsync(JsonObject arguments)
     {
-        var source = Path.Combine(Path.GetDirectoryName(ThisFile())!, "..", "OpenIdClient");
+        var source = Path.Combine(Root(), "tests", "CodeLab.UnitTests", "Auth", "OpenIdClient");
         var folder = Directory.CreateTempSubdirectory("codelab-openid-client-");
         try
         {
@@ -131,5 +130,12 @@ public sealed class OpenIdClientTests
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private static string ThisFile([CallerFilePath] string path = "") => path;
+    // The compiler's own path of this file is not one of this machine in a reproducible build.
+    private static string Root()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "CodeLab.sln")))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests run outside the repository");
+        return folder;
+    }
 }
