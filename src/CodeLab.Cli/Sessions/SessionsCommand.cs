@@ -34,6 +34,10 @@ internal static class SessionsCommand
             options.Json,
             options.Data,
             options.NoColor,
+            TransferCommands.Export(options),
+            TransferCommands.Import(options),
+            TransferCommands.Fork(options),
+            RerunCommand.Create(options),
         };
         CodeLabCommand.SetAction(
             command,

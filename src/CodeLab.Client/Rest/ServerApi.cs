@@ -53,6 +53,52 @@ public sealed class ServerApi(HttpClient http, ServerAddress server, ITokenSourc
         using var answer = await SendSignedAsync(request, cancellationToken);
     }
 
+    /// <summary>Writes a session as JSON Lines, as the server reads it from its log.</summary>
+    public async Task ExportAsync(string sessionId, Stream into, CancellationToken cancellationToken = default)
+    {
+        var path = $"/api/v1/sessions/{Uri.EscapeDataString(sessionId)}/export";
+        using var request = new HttpRequestMessage(HttpMethod.Get, server.At(path));
+        using var answer = await SendSignedAsync(request, cancellationToken, HttpCompletionOption.ResponseHeadersRead);
+        try
+        {
+            await answer.Content.CopyToAsync(into, cancellationToken);
+        }
+        catch (HttpRequestException fault)
+        {
+            throw new ServerUnreachableException(server.Text, fault);
+        }
+    }
+
+    /// <summary>Makes a session of an exported one.</summary>
+    public async Task<SessionInfo> ImportAsync(Stream lines, CancellationToken cancellationToken = default)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.At("/api/v1/sessions/import"));
+        request.Content = new StreamContent(lines);
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/jsonl");
+        using var answer = await SendSignedAsync(request, cancellationToken);
+        return await ReadAsync(answer, ProtocolJson.Default.SessionInfo, cancellationToken);
+    }
+
+    /// <summary>Makes a session that shares the events of another up to one of them.</summary>
+    public async Task<SessionInfo> ForkAsync(string sessionId, ForkSessionBody body, CancellationToken cancellationToken = default)
+    {
+        var path = $"/api/v1/sessions/{Uri.EscapeDataString(sessionId)}/fork";
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.At(path));
+        request.Content = JsonContent.Create(body, ProtocolJson.Default.ForkSessionBody);
+        using var answer = await SendSignedAsync(request, cancellationToken);
+        return await ReadAsync(answer, ProtocolJson.Default.SessionInfo, cancellationToken);
+    }
+
+    /// <summary>Plays a session once more and tells the first difference.</summary>
+    public async Task<RerunAnswer> RerunAsync(string sessionId, RerunBody body, CancellationToken cancellationToken = default)
+    {
+        var path = $"/api/v1/sessions/{Uri.EscapeDataString(sessionId)}/rerun";
+        using var request = new HttpRequestMessage(HttpMethod.Post, server.At(path));
+        request.Content = JsonContent.Create(body, ProtocolJson.Default.RerunBody);
+        using var answer = await SendSignedAsync(request, cancellationToken);
+        return await ReadAsync(answer, ProtocolJson.Default.RerunAnswer, cancellationToken);
+    }
+
     /// <summary>The agents.</summary>
     public Task<AgentList> AgentsAsync(CancellationToken cancellationToken = default) =>
         GetAsync("/api/v1/agents", ProtocolJson.Default.AgentList, cancellationToken);
@@ -68,12 +114,16 @@ public sealed class ServerApi(HttpClient http, ServerAddress server, ITokenSourc
         return await ReadAsync(answer, type, cancellationToken);
     }
 
-    private async Task<HttpResponseMessage> SendSignedAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendSignedAsync(
+        HttpRequestMessage request,
+        CancellationToken cancellationToken,
+        HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead
+    )
     {
         var source = tokens ?? throw new NotSignedInException(server.Text, $"Not signed in to {server}.");
         var token = await source.GetAsync(cancellationToken);
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        var answer = await SendAsync(request, cancellationToken);
+        var answer = await SendAsync(request, cancellationToken, completion);
         if (answer.IsSuccessStatusCode)
             return answer;
         using (answer)
@@ -84,11 +134,15 @@ public sealed class ServerApi(HttpClient http, ServerAddress server, ITokenSourc
         }
     }
 
-    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request,
+        CancellationToken cancellationToken,
+        HttpCompletionOption completion = HttpCompletionOption.ResponseContentRead
+    )
     {
         try
         {
-            return await http.SendAsync(request, cancellationToken);
+            return await http.SendAsync(request, completion, cancellationToken);
         }
         catch (HttpRequestException fault)
         {

@@ -47,6 +47,15 @@ public sealed record SessionInfo
     /// <summary>What the caller is in it: <c>viewer</c>, <c>lead</c>, <c>driver</c> or <c>owner</c>; only in sessions of somebody else.</summary>
     public string? Role { get; init; }
 
+    /// <summary>The session this one comes from; only on forks and imports.</summary>
+    public string? ParentId { get; init; }
+
+    /// <summary>The last event it shares with <see cref="ParentId"/>, from 1.</summary>
+    public long? ParentSeq { get; init; }
+
+    /// <summary>How it comes from there: <c>fork</c> or <c>import</c>.</summary>
+    public string? ParentKind { get; init; }
+
     /// <summary>Seconds from the creation to the last activity; only nested in <c>GET /api/v1/sessions/{id}</c>.</summary>
     public double? DurationSeconds { get; init; }
 
@@ -99,6 +108,15 @@ public sealed record SessionDetail
     /// <inheritdoc cref="SessionInfo.Role"/>
     public string? Role { get; init; }
 
+    /// <inheritdoc cref="SessionInfo.ParentId"/>
+    public string? ParentId { get; init; }
+
+    /// <inheritdoc cref="SessionInfo.ParentSeq"/>
+    public long? ParentSeq { get; init; }
+
+    /// <inheritdoc cref="SessionInfo.ParentKind"/>
+    public string? ParentKind { get; init; }
+
     /// <summary>The same object nested, for clients that read it there.</summary>
     public required SessionInfo Session { get; init; }
 
@@ -123,6 +141,9 @@ public sealed record SessionDetail
             Status = session.Status,
             OwnerId = session.OwnerId,
             Role = session.Role,
+            ParentId = session.ParentId,
+            ParentSeq = session.ParentSeq,
+            ParentKind = session.ParentKind,
             Session = session with { DurationSeconds = Math.Round((session.LastActivity - session.CreatedAt).TotalSeconds, 3) },
         };
     }

@@ -97,6 +97,37 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task A_session_goes_to_a_file_comes_back_and_is_forked()
+    {
+        await using var server = await TurnServer.StartAsync();
+        server.Fake.Reply(s => s.Text("Hello yourself."));
+        using var folder = new Folder();
+        await folder.LoginAsync(server.Host);
+        await using var ada = await Developer.SitDownAsync(server.Host);
+        await ada.SayAsync("Hello");
+        await ada.HearsTheEndAsync();
+        string[] where = ["--server", server.Host.BaseAddress.AbsoluteUri];
+        var file = Path.Combine(folder.Workspace, "s.jsonl");
+
+        var printed = await folder.DataAsync(["sessions", "export", ada.SessionId, .. where]);
+        var written = await folder.DataAsync(["sessions", "export", ada.SessionId, "--output", file, .. where]);
+        var imported = await folder.DataAsync(["sessions", "import", file, "--json", .. where]);
+        var fork = await folder.DataAsync(["sessions", "fork", ada.SessionId, "--at", "3", "--title", "Mine", .. where]);
+        await File.AppendAllTextAsync(file, "{}\n", Cancel);
+        var refused = await folder.DataAsync(["sessions", "import", file, .. where]);
+
+        Assert.Equal((0, 0, 0, 0), (printed.ExitCode, written.ExitCode, imported.ExitCode, fork.ExitCode));
+        var lines = (await File.ReadAllLinesAsync(file, Cancel))[..^1];
+        Assert.Equal(lines[1..], printed.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[1..]);
+        Assert.Equal("import", JsonDocument.Parse(imported.Output).RootElement.GetProperty("parent_kind").GetString());
+        var rest = await server.Host.SignInAsync(cancellationToken: Cancel);
+        var made = await rest.GetAsync("/api/v1/sessions/" + fork.Output.Trim(), ProtocolJson.Default.SessionDetail, Cancel);
+        Assert.Equal(("Mine", 3L, ada.SessionId), (made.Title, made.ParentSeq, made.ParentId));
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("INVALID_EXPORT", refused.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_a_sign_in_the_exit_code_says_so()
     {
         await using var server = await TurnServer.StartAsync();
@@ -142,6 +173,10 @@ public sealed class CommandLineTests
 
         public Task<(int ExitCode, string Output, string Errors)> RunAsync(params string[] arguments) =>
             StartAsync([.. arguments, "--workspace", Workspace, "--data", Path.Combine(_root, "data")], "");
+
+        /// <summary>Runs a command that has no workspace.</summary>
+        public Task<(int ExitCode, string Output, string Errors)> DataAsync(params string[] arguments) =>
+            StartAsync([.. arguments, "--data", Path.Combine(_root, "data")], "");
 
         public void Dispose() => Directory.Delete(_root, recursive: true);
 

@@ -59,6 +59,7 @@ internal sealed class Developer : IAsyncDisposable
     /// <param name="watchOnly">Without tools.</param>
     /// <param name="username">Who.</param>
     /// <param name="connect">False: the caller connects.</param>
+    /// <param name="password">Whose password; null = the one all users of the host have.</param>
     public static async Task<Developer> SitDownAsync(
         CodeLabServer server,
         string? sessionId = null,
@@ -66,7 +67,8 @@ internal sealed class Developer : IAsyncDisposable
         Func<ToolInvocation, Task>? before = null,
         bool watchOnly = false,
         string username = CodeLabServer.AdminName,
-        bool connect = true
+        bool connect = true,
+        string? password = null
     )
     {
         var folder = Directory.CreateTempSubdirectory("codelab-dev-").FullName;
@@ -85,7 +87,7 @@ internal sealed class Developer : IAsyncDisposable
             {
                 Server = ServerAddress.Parse(server.BaseAddress.AbsoluteUri),
                 SessionId = id,
-                Tokens = new Tokens(server, username),
+                Tokens = new Tokens(server, username, password),
                 Client = new ClientInfo
                 {
                     Id = "exec-" + Guid.NewGuid().ToString("N"),
@@ -189,12 +191,12 @@ internal sealed class Developer : IAsyncDisposable
         }
     }
 
-    private sealed class Tokens(CodeLabServer server, string username) : ITokenSource
+    private sealed class Tokens(CodeLabServer server, string username, string? password) : ITokenSource
     {
         private string? _token;
 
         public async Task<string> GetAsync(CancellationToken cancellationToken = default) =>
-            _token ??= await server.GetTokenAsync(username, cancellationToken: cancellationToken);
+            _token ??= await server.GetTokenAsync(username, password ?? CodeLabServer.AdminPassword, cancellationToken);
 
         public void Refused(string accessToken) => _token = null;
     }

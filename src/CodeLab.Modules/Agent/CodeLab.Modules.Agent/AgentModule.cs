@@ -11,6 +11,7 @@ using CodeLab.Modules.Agent.Routing;
 using CodeLab.Modules.Agent.Sessions.Engine;
 using CodeLab.Modules.Agent.Sessions.Runtime;
 using CodeLab.Modules.Agent.Sessions.Sharing;
+using CodeLab.Modules.Agent.Sessions.Transfer;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -45,6 +46,9 @@ public static class AgentModule
         builder.Services.AddSingleton<SharesNotice>();
         builder.Services.AddHostedService(services => services.GetRequiredService<SharesNotice>());
         builder.Services.AddSingleton<EventReadings>();
+        builder.Services.AddSingleton<SessionRemoval>();
+        builder.Services.AddSingleton<ImportGate>();
+        builder.Services.AddSingleton<SessionCopier>();
         builder.Services.AddSingleton<SessionDirectory>();
         builder.Services.AddHostedService<SessionKeeper>();
         builder.Services.AddSingleton<IDrainTask, DrainSessions>();

@@ -124,6 +124,22 @@ internal sealed class AgentOptions : IValidatableObject
     [Range(1, 256)]
     public int RecoverAtOnce { get; set; } = 16;
 
+    /// <summary>Largest session that is imported, in MiB of its file. Default 256.</summary>
+    [Range(1, 10_240)]
+    public int ImportMegabytes { get; set; } = 256;
+
+    /// <summary>Longest line of an imported session, in KiB: one event. Default 4,096.</summary>
+    [Range(64, 65_536)]
+    public int ImportLineKilobytes { get; set; } = 4096;
+
+    /// <summary>Imports at once in one process; further ones are told to come back. Default 4.</summary>
+    [Range(1, 64)]
+    public int ImportsAtOnce { get; set; } = 4;
+
+    /// <summary>Events of the longest session that is played again: all of it is held while it is. Default 20,000.</summary>
+    [Range(100, 1_000_000)]
+    public int RerunEvents { get; set; } = 20_000;
+
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {

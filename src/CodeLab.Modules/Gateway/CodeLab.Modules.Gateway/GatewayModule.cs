@@ -82,6 +82,7 @@ public static class GatewayModule
         ArgumentNullException.ThrowIfNull(app);
         SessionEndpoints.Map(app);
         DecisionEndpoints.Map(app);
+        TransferEndpoints.Map(app);
         FollowEndpoint.Map(app);
         ShareEndpoints.Map(app);
         AgentEndpoints.Map(app);

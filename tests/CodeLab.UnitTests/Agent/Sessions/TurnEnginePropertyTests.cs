@@ -1,6 +1,9 @@
+using CodeLab.Modules.Agent.Approvals;
 using CodeLab.Modules.Agent.Sessions;
 using CodeLab.Modules.Agent.Sessions.Engine;
 using CodeLab.Modules.Agent.Sessions.Log;
+using CodeLab.Modules.Agent.Sessions.Rerun;
+using CodeLab.Modules.Agent.Sessions.Transfer;
 using CsCheck;
 using Xunit;
 
@@ -218,6 +221,8 @@ public sealed class TurnEnginePropertyTests
         }
         CheckLog(session);
         Assert.Equal(EnginePlayer.Snapshot(session.Refold()), EnginePlayer.Snapshot(session.State));
+        CheckCopy(session, 1 + (steps[3] & 0x7fffffff) % session.Log.Count);
+        CheckRerun(session);
         CheckUsable(session);
     }
 
@@ -332,6 +337,52 @@ public sealed class TurnEnginePropertyTests
         Assert.Equal(said.Order(StringComparer.Ordinal), session.State.Queue.Select(m => m.MessageId).Order(StringComparer.Ordinal));
         if (session.State.Queue.Count > 0)
             Assert.NotNull(turn);
+    }
+
+    /// <summary>
+    /// Whatever the engine wrote is a log that may be imported, and at any event it becomes a session that is idle, has one result a call, no
+    /// rights of the other session, and goes on.
+    /// </summary>
+    private static void CheckCopy(EnginePlayer session, int at)
+    {
+        var state = new SessionState { Id = "copy" };
+        foreach (var (happened, when) in session.Log.Take(at))
+        {
+            var (type, payload) = EventCodec.Encode(happened);
+            var read = EventCodec.DecodeStrictly(type, payload)!;
+            Assert.Null(LogCheck.Problem(state, read));
+            state.Apply(read, when);
+        }
+        var ids = 0;
+        Outcome Do(EngineInput input) => session.Engine.Handle(state, input, session.Now, 1, prefix => $"{prefix}copy{++ids}");
+        var copied = Do(new EngineInput.Copied(Origins.Fork, "s1", at, "bob"));
+        Assert.Null(copied.CallModel);
+        Assert.DoesNotContain(copied.Events, e => e is CallDispatched or CallAllowed);
+        Assert.Null(state.Turn);
+        Assert.Empty(state.Queue);
+        Assert.Empty(state.Rules);
+        Assert.Equal((null, null, at), (state.Autonomy, state.Executor, (int)state.ParentSeq!.Value));
+        CheckTranscript(state);
+        Do(new EngineInput.Said(EnginePlayer.Ada, new SessionInput.Message(null, "go on", null, null, null)));
+        Assert.NotNull(state.Turn);
+        CheckTranscript(state);
+    }
+
+    /// <summary>Whatever happened, the log tells what had been said to the engine, which decides the same once more.</summary>
+    private static void CheckRerun(EnginePlayer session)
+    {
+        var log = session.Log.ConvertAll(e => new RecordedEvent(e.Event, e.At));
+        var outcome = new SessionRerun(session.Engine, PolicyContext.Of("cautious"), strictPrompt: true).Run("s1", log);
+        Assert.True(outcome.Difference is null, outcome.Difference?.ToString());
+    }
+
+    private static void CheckTranscript(SessionState state)
+    {
+        var calls = state.Transcript.OfType<AssistantEntry>().SelectMany(e => e.Calls).Select(c => c.CallId).ToList();
+        var results = state.Transcript.OfType<ToolEntry>().Select(e => e.CallId).ToList();
+        if (state.OpenQuestion is { } open)
+            results.Add(open);
+        Assert.Equal(calls.Order(StringComparer.Ordinal), results.Order(StringComparer.Ordinal));
     }
 
     /// <summary>Whatever happened, a person can stop and go on.</summary>

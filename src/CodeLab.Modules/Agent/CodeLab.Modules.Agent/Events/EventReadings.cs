@@ -115,6 +115,19 @@ internal sealed class EventReadings(Database database, ISessionStore store) : ID
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 
+    /// <summary>Counts a session from behind an event on; what stands before was counted elsewhere.</summary>
+    public static async Task SkipAsync(DbConnection connection, DbTransaction? transaction, string sessionId, long throughSeq)
+    {
+        await using var command = connection.Command(
+            "INSERT INTO agent_readings (session_id, through_seq, state) VALUES (@session, @through, @state) ON CONFLICT DO NOTHING",
+            transaction,
+            ("@session", sessionId),
+            ("@through", throughSeq),
+            ("@state", JsonSerializer.SerializeToUtf8Bytes(new SessionReading(), ReadingJson.Default.SessionReading))
+        );
+        await command.ExecuteNonQueryAsync();
+    }
+
     public void Dispose() => _one.Dispose();
 
     private async Task<IReadOnlyList<Behind>> BehindAsync(CancellationToken cancellationToken)

@@ -53,6 +53,15 @@ internal sealed record SessionRow
 
     /// <summary>When it was deleted, UTC, or null.</summary>
     public DateTimeOffset? DeletedAt { get; init; }
+
+    /// <summary>The session it comes from, or null. Not written by appends: set once, in the transaction of the first ones.</summary>
+    public string? ParentId { get; init; }
+
+    /// <summary>The last event it shares with <see cref="ParentId"/>.</summary>
+    public long? ParentSeq { get; init; }
+
+    /// <summary>How it comes from there.</summary>
+    public string? ParentKind { get; init; }
 }
 
 /// <summary>Where a tool call stands (security.md §11.3).</summary>

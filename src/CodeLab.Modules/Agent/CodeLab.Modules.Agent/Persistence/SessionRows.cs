@@ -11,6 +11,9 @@ internal static class SessionRows
         "id, owner, title, description, agent, model, status, has_open_turn, message_count, last_seq, "
         + "created_at, updated_at, last_activity, deleted_at";
 
+    /// <summary>What is read: also what appends leave alone.</summary>
+    public const string SessionReadColumns = SessionColumns + ", parent_id, parent_seq, parent_kind";
+
     public const string EventColumns = "seq, type, payload, created_at";
 
     public const string ApprovalColumns = "call_id, tool_name, arguments, reason, status, created_at, decided_at, decided_by, door";
@@ -32,6 +35,9 @@ internal static class SessionRows
             UpdatedAt = Time(row, 11),
             LastActivity = Time(row, 12),
             DeletedAt = TimeOrNull(row, 13),
+            ParentId = Text(row, 14),
+            ParentSeq = row.IsDBNull(15) ? null : row.GetInt64(15),
+            ParentKind = Text(row, 16),
         };
 
     public static LoggedEvent ReadEvent(DbDataReader row) =>

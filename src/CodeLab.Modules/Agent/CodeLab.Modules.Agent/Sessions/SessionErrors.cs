@@ -100,6 +100,26 @@ internal static class SessionErrors
 
     public static Error InvalidContext(string problem) => new("INVALID_MESSAGE", problem, 400);
 
+    public static Error InvalidExport(Transfer.ImportFault fault) =>
+        new("INVALID_EXPORT", fault.Message, 400)
+        {
+            Details = new Dictionary<string, string> { ["line"] = fault.Line.ToString(System.Globalization.CultureInfo.InvariantCulture) },
+        };
+
+    public static Error ExportTooLarge(int megabytes) =>
+        new("EXPORT_TOO_LARGE", $"This server imports sessions of at most {megabytes} MiB (CodeLab__Agent__ImportMegabytes).", 413);
+
+    public static Error ImportBusy() =>
+        new("IMPORT_BUSY", "Other sessions are being imported. Try again in a few seconds.", 503) { RetryAfterSeconds = 5 };
+
+    public static Error TooLongToRerun(int most) =>
+        new("SESSION_TOO_LONG", $"Sessions of at most {most} events are played again (CodeLab__Agent__RerunEvents).", 413);
+
+    public static Error InvalidLevel() =>
+        new("INVALID_LEVEL", "'level' is paranoid, cautious, balanced or autonomous (or strict, medium, permissive).", 400);
+
+    public static Error InvalidSeq(long last) => new("INVALID_SEQ", $"The session has events 1 to {last}.", 400);
+
     // Errors echo at most 64 characters of what a client sent (security.md §7.8).
     private static string Shown(string text) => text.Length <= 64 ? text : text[..64];
 }

@@ -22,6 +22,9 @@ internal static class SessionMapping
             CurrentAgent = state.Agent,
             Model = state.Model,
             Status = state.Status,
+            ParentId = state.ParentId,
+            ParentSeq = state.ParentSeq,
+            ParentKind = state.ParentKind,
         };
 
     public static SessionInfo ToInfo(this SessionRow row) =>
@@ -39,6 +42,9 @@ internal static class SessionMapping
             CurrentAgent = row.Agent,
             Model = row.Model,
             Status = row.Status,
+            ParentId = row.ParentId,
+            ParentSeq = row.ParentSeq,
+            ParentKind = row.ParentKind,
         };
 
     public static SessionRow ToRow(this SessionState state) =>
@@ -58,6 +64,9 @@ internal static class SessionMapping
             UpdatedAt = state.UpdatedAt,
             LastActivity = state.LastActivity,
             DeletedAt = state.Deleted ? state.UpdatedAt : null,
+            ParentId = state.ParentId,
+            ParentSeq = state.ParentSeq,
+            ParentKind = state.ParentKind,
         };
 
     /// <summary>Ids are 1 to 64 characters of <c>[A-Za-z0-9_.-]</c> (protocol.md §4.1).</summary>

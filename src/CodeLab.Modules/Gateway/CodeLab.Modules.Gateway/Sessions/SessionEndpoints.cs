@@ -200,21 +200,6 @@ internal static class SessionEndpoints
     }
 
     internal static SessionCaller Caller(ClaimsPrincipal user) => user.ToCaller("rest");
-
-    /// <summary>201 with the address of the session; the body is written by the source-generated serializer.</summary>
-    private sealed class CreatedSession(SessionInfo session) : IResult
-    {
-        public Task ExecuteAsync(HttpContext httpContext)
-        {
-            httpContext.Response.StatusCode = StatusCodes.Status201Created;
-            httpContext.Response.Headers.Location = $"/api/v1/sessions/{session.Id}";
-            return httpContext.Response.WriteAsJsonAsync(
-                session,
-                ProtocolJson.Default.SessionInfo,
-                cancellationToken: httpContext.RequestAborted
-            );
-        }
-    }
 }
 
 /// <summary>Refuses ids that can not be one before anybody looks for them.</summary>

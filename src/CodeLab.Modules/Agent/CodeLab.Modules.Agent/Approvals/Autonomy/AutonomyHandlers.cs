@@ -41,13 +41,7 @@ internal sealed class SetAutonomyHandler(PolicyStore store, PolicyBook book, Ses
     {
         var (caller, setting) = command;
         if (AutonomyLevel.Find(setting.Level) is not { } level)
-        {
-            return new Error(
-                "INVALID_LEVEL",
-                "'level' is paranoid, cautious, balanced or autonomous (or strict, medium, permissive).",
-                400
-            );
-        }
+            return SessionErrors.InvalidLevel();
         if (setting.SessionId is { } sessionId)
         {
             var told = await sessions.UseAsync(

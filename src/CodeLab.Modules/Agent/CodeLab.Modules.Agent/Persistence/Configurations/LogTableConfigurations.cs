@@ -24,7 +24,10 @@ internal sealed class SessionConfiguration : IEntityTypeConfiguration<SessionRow
         builder.Property(s => s.Agent).HasMaxLength(Widths.Name);
         builder.Property(s => s.Model).HasMaxLength(Widths.Name);
         builder.Property(s => s.Status).HasMaxLength(Widths.Word);
+        builder.Property(s => s.ParentId).HasMaxLength(Widths.Id);
+        builder.Property(s => s.ParentKind).HasMaxLength(Widths.Word);
         builder.HasIndex(s => new { s.Owner, s.LastActivity });
+        builder.HasIndex(s => s.ParentId).HasFilter("parent_id IS NOT NULL").HasDatabaseName("ix_agent_sessions_parent");
         builder.HasIndex(s => s.Id).HasFilter("has_open_turn").HasDatabaseName("ix_agent_sessions_open");
     }
 }

@@ -49,7 +49,7 @@ internal sealed partial class PostgresSessionStore(Database database, TimeProvid
                 // One moment for the three reads.
                 await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
                 await using var batch = new NpgsqlBatch(connection, transaction);
-                batch.BatchCommands.Add(Part($"SELECT {SessionRows.SessionColumns} FROM agent_sessions WHERE id = $1", sessionId));
+                batch.BatchCommands.Add(Part($"SELECT {SessionRows.SessionReadColumns} FROM agent_sessions WHERE id = $1", sessionId));
                 batch.BatchCommands.Add(Part("SELECT seq, payload FROM agent_snapshots WHERE session_id = $1", sessionId));
                 batch.BatchCommands.Add(
                     Part(
@@ -82,7 +82,7 @@ internal sealed partial class PostgresSessionStore(Database database, TimeProvid
     /// <inheritdoc/>
     public Task<SessionRow?> FindAsync(string sessionId, CancellationToken cancellationToken) =>
         FirstAsync(
-            $"SELECT {SessionRows.SessionColumns} FROM agent_sessions WHERE id = $1",
+            $"SELECT {SessionRows.SessionReadColumns} FROM agent_sessions WHERE id = $1",
             SessionRows.ReadSession,
             cancellationToken,
             sessionId
@@ -137,7 +137,7 @@ internal sealed partial class PostgresSessionStore(Database database, TimeProvid
         const string Whose = "FROM agent_sessions WHERE owner = $1 AND (deleted_at IS NULL OR NOT $2)";
         var total = await FirstAsync($"SELECT count(*)::int {Whose}", row => row.GetInt32(0), cancellationToken, owner, activeOnly);
         var rows = await AllAsync(
-            $"SELECT {SessionRows.SessionColumns} {Whose} ORDER BY last_activity DESC, id LIMIT $3 OFFSET $4",
+            $"SELECT {SessionRows.SessionReadColumns} {Whose} ORDER BY last_activity DESC, id LIMIT $3 OFFSET $4",
             SessionRows.ReadSession,
             cancellationToken,
             owner,

@@ -195,7 +195,7 @@ internal sealed class SqliteSessionStore(Database database) : ISessionStore
 
     private static SessionRow? FindRow(SqliteSession session, string sessionId)
     {
-        using var row = session.Statement($"SELECT {SessionRows.SessionColumns} FROM agent_sessions WHERE id = $1").Read(sessionId);
+        using var row = session.Statement($"SELECT {SessionRows.SessionReadColumns} FROM agent_sessions WHERE id = $1").Read(sessionId);
         return row.Read() ? SessionRows.ReadSession(row) : null;
     }
 
@@ -225,7 +225,7 @@ internal sealed class SqliteSessionStore(Database database) : ISessionStore
             total = count.Read() ? count.GetInt32(0) : 0;
         var rows = All(
             session
-                .Statement($"SELECT {SessionRows.SessionColumns} {Whose} ORDER BY last_activity DESC, id LIMIT $3 OFFSET $4")
+                .Statement($"SELECT {SessionRows.SessionReadColumns} {Whose} ORDER BY last_activity DESC, id LIMIT $3 OFFSET $4")
                 .Read(owner, activeOnly, limit, offset),
             SessionRows.ReadSession
         );

@@ -60,6 +60,9 @@ internal abstract record EngineInput
     /// <summary>Time passed: seconds since the last tick, and whether anybody is attached.</summary>
     public sealed record Tick(double Seconds, bool Attached) : EngineInput;
 
+    /// <summary>The log up to here is a copy of another: it becomes a session of its own, idle, with nothing left open.</summary>
+    public sealed record Copied(string How, string? From, long FromSeq, string By) : EngineInput;
+
     /// <summary>The session was loaded with a turn open: whoever was at work on it is gone.</summary>
     public sealed record Recover : EngineInput;
 }

@@ -36,7 +36,7 @@ internal sealed partial class SessionState
                 break;
             case ExecutorAttached e:
                 Executor = e.Executor;
-                (Offer, FixedTokens) = (null, null);
+                (Offer, FixedTokens, PromptDigest) = (null, null, null);
                 break;
             case UserWrote e:
                 Queue.Add(
@@ -63,7 +63,7 @@ internal sealed partial class SessionState
                 break;
             case AgentSwitched e:
                 (PreviousAgent, Agent) = (e.From, e.To);
-                FixedTokens = null;
+                (FixedTokens, PromptDigest) = (null, null);
                 SwitchCount++;
                 if (Turn is not null && e.By == "model")
                     Turn.Switches++;
@@ -123,9 +123,14 @@ internal sealed partial class SessionState
             case TurnCancelled:
                 Turn = null;
                 // A person who stops does not want the next message to start by itself; what was said stays in the conversation.
-                foreach (var waiting in Queue)
-                    Transcript.Add(new UserEntry(waiting.MessageId, waiting.Content, waiting.Attachments));
-                Queue.Clear();
+                KeepWaiting();
+                break;
+            case SessionCopied e:
+                (ParentId, ParentSeq, ParentKind) = (e.From, e.FromSeq, e.How);
+                KeepWaiting();
+                Rules.Clear();
+                (Autonomy, Executor) = (null, null);
+                (Offer, FixedTokens, PromptDigest) = (null, null, null);
                 break;
         }
     }
@@ -157,6 +162,13 @@ internal sealed partial class SessionState
             }
         }
         return null;
+    }
+
+    private void KeepWaiting()
+    {
+        foreach (var waiting in Queue)
+            Transcript.Add(new UserEntry(waiting.MessageId, waiting.Content, waiting.Attachments));
+        Queue.Clear();
     }
 
     private void Apply(TurnStarted e)
@@ -278,7 +290,7 @@ internal sealed partial class SessionState
 
     private void Apply(ContextChanged e)
     {
-        FixedTokens = null;
+        (FixedTokens, PromptDigest) = (null, null);
         if (e.Action == "clear")
             ContextFiles.Clear();
         else if (e.Path is not null && e.Action == "remove_file")

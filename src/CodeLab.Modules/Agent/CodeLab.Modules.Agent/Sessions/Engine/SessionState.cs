@@ -22,6 +22,11 @@ internal sealed partial class SessionState
     public string? PreviousAgent { get; set; }
     public string? Model { get; set; }
     public long LastSeq { get; set; }
+
+    /// <summary>The session this one was copied from, up to which event, and how (see <see cref="Origins"/>).</summary>
+    public string? ParentId { get; set; }
+    public long? ParentSeq { get; set; }
+    public string? ParentKind { get; set; }
     public bool Deleted { get; set; }
     public DateTimeOffset CreatedAt { get; set; }
     public DateTimeOffset UpdatedAt { get; set; }
@@ -89,6 +94,10 @@ internal sealed partial class SessionState
     /// <summary>Not from the log: tokens of the system prompt and the tools, kept while they stay the same.</summary>
     [JsonIgnore]
     public int? FixedTokens { get; set; }
+
+    /// <summary>Not from the log: digest of the system prompt and the tools, kept while they stay the same.</summary>
+    [JsonIgnore]
+    public string? PromptDigest { get; set; }
 
     /// <summary>True before the first event.</summary>
     [JsonIgnore]

@@ -71,6 +71,9 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             case EngineInput.Recover:
                 Recover(step);
                 break;
+            case EngineInput.Copied copied:
+                Copied(step, copied);
+                break;
         }
         return step.Outcome;
     }
@@ -123,10 +126,18 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             NextModelStep(step);
     }
 
-    private static void RequestModel(Step step, ModelPurpose purpose, int stepNumber, int attempt, int? toEntry = null)
+    private void RequestModel(Step step, ModelPurpose purpose, int stepNumber, int attempt, int? toEntry = null)
     {
-        var turn = step.State.Turn!;
-        step.Emit(new ModelRequested(turn.TurnId, stepNumber, attempt, purpose, step.NewId("msg_")) { ToEntry = toEntry });
+        var (state, turn) = (step.State, step.State.Turn!);
+        if (purpose == ModelPurpose.Answer)
+            state.PromptDigest ??= PromptDigest.Of(AgentOf(state), OfferOf(state), state);
+        step.Emit(
+            new ModelRequested(turn.TurnId, stepNumber, attempt, purpose, step.NewId("msg_"))
+            {
+                ToEntry = toEntry,
+                Prompt = purpose == ModelPurpose.Answer ? state.PromptDigest : null,
+            }
+        );
         step.Outcome.CallModel = KeyOf(turn);
     }
 
@@ -298,6 +309,37 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             return;
         }
         ContinueAfterCalls(step);
+    }
+
+    /// <summary>Closes what is open, as nobody will ever answer it here: what was handed out may have run, all else has not.</summary>
+    private static void Copied(Step step, EngineInput.Copied copied)
+    {
+        var state = step.State;
+        if (state.Turn is { } turn)
+        {
+            foreach (var call in turn.Calls.ToArray())
+            {
+                // A question stays open: the next message answers it.
+                if (call.Stage == CallStage.Ended || call.CallId == state.OpenQuestion)
+                    continue;
+                if (call.Stage == CallStage.AwaitingApproval)
+                    step.Emit(new ApprovalResolved(call.CallId, call.ToolName, "cancel", null, "server", null, null, null, null));
+                step.Emit(
+                    call.Stage == CallStage.Dispatched
+                        ? new CallEnded(
+                            call.CallId,
+                            call.ToolName,
+                            CallStatus.OutcomeUnknown,
+                            null,
+                            "The session was copied while this call ran. It may have run.",
+                            "OUTCOME_UNKNOWN"
+                        )
+                        : new CallEnded(call.CallId, call.ToolName, CallStatus.Cancelled, null, "Cancelled: the session was copied.", null)
+                );
+            }
+            step.Emit(new TurnCancelled(turn.TurnId, copied.By, "The session was copied here"));
+        }
+        step.Emit(new SessionCopied(copied.How, copied.From, copied.FromSeq, copied.By));
     }
 
     private void Tick(Step step, EngineInput.Tick tick)

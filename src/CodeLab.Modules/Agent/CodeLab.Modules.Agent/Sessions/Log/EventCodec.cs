@@ -39,6 +39,7 @@ internal static class EventCodec
         Kind("turn.completed", LogJson.Default.TurnCompleted),
         Kind("turn.failed", LogJson.Default.TurnFailed),
         Kind("turn.cancelled", LogJson.Default.TurnCancelled),
+        Kind("session.copied", LogJson.Default.SessionCopied),
     ];
 
     private static readonly FrozenDictionary<string, JsonTypeInfo> _byName = _kinds.ToFrozenDictionary(k => k.Name, k => k.Info);
@@ -46,6 +47,8 @@ internal static class EventCodec
         k => k.Type,
         k => (k.Name, k.Info)
     );
+
+    private static readonly JsonSerializerOptions _strict = Strict();
 
     /// <summary>Every name, for the test that keeps stored histories readable.</summary>
     public static IEnumerable<string> Names => _kinds.Select(k => k.Name);
@@ -60,6 +63,29 @@ internal static class EventCodec
     /// <summary>The event, or null when a newer version wrote a kind this one does not know (it is skipped, never lost).</summary>
     public static SessionEvent? Decode(string type, ReadOnlySpan<byte> payload) =>
         _byName.TryGetValue(type, out var info) ? (SessionEvent?)JsonSerializer.Deserialize(payload, info) : null;
+
+    /// <summary>The same for what others wrote: members that must be there are, and none is null that must not.</summary>
+    /// <exception cref="JsonException">They are not.</exception>
+    public static SessionEvent? DecodeStrictly(string type, ReadOnlySpan<byte> payload) =>
+        _byName.TryGetValue(type, out var info) ? (SessionEvent?)JsonSerializer.Deserialize(payload, _strict.GetTypeInfo(info.Type)) : null;
+
+    private static JsonSerializerOptions Strict() =>
+        new(LogJson.Default.Options)
+        {
+            RespectNullableAnnotations = true,
+            TypeInfoResolver = LogJson.Default.WithAddedModifier(static info =>
+            {
+                foreach (var member in info.Properties)
+                {
+                    // Members that are null are not written, so only those that never are can be asked for.
+                    if (
+                        member.AssociatedParameter is { IsNullable: false, HasDefaultValue: false } parameter
+                        && (!parameter.ParameterType.IsValueType || parameter.ParameterType == typeof(JsonElement))
+                    )
+                        member.IsRequired = true;
+                }
+            }),
+        };
 
     private static (string, Type, JsonTypeInfo) Kind<T>(string name, JsonTypeInfo<T> info)
         where T : SessionEvent => (name, typeof(T), info);
@@ -97,6 +123,7 @@ internal static class EventCodec
 [JsonSerializable(typeof(TurnCompleted))]
 [JsonSerializable(typeof(TurnFailed))]
 [JsonSerializable(typeof(TurnCancelled))]
+[JsonSerializable(typeof(SessionCopied))]
 [JsonSerializable(typeof(RememberedRule))]
 [JsonSerializable(typeof(SessionState))]
 internal sealed partial class LogJson : JsonSerializerContext;

@@ -57,6 +57,9 @@ internal sealed record ModelRequested(string TurnId, int Step, int Attempt, Mode
 {
     /// <summary>With the purpose to summarise: the first entry of the conversation that stays.</summary>
     public int? ToEntry { get; init; }
+
+    /// <summary>With the purpose to answer: digest of the prompt and the tools the model was sent, to tell later whether they changed.</summary>
+    public string? Prompt { get; init; }
 }
 
 /// <summary>Tool outputs before an entry of the conversation are shortened from now on.</summary>
@@ -170,6 +173,26 @@ internal sealed record TurnFailed(string TurnId, string Code, string Message) : 
 
 /// <summary>A person ended the turn.</summary>
 internal sealed record TurnCancelled(string TurnId, string By, string? Reason) : SessionEvent;
+
+/// <summary>
+/// What stands before was copied from another log; the session goes on from here by itself. Rights that people gave in the other session
+/// (remembered decisions, a level of autonomy) do not come along, nor does its client.
+/// </summary>
+/// <param name="How">One of <see cref="Origins"/>.</param>
+/// <param name="From">The session it was copied from, as the copy names it.</param>
+/// <param name="FromSeq">The last event that was copied.</param>
+/// <param name="By">Whose copy it is.</param>
+internal sealed record SessionCopied(string How, string? From, long FromSeq, string By) : SessionEvent;
+
+/// <summary>Where a session comes from, when it was not begun by a person writing in it.</summary>
+internal static class Origins
+{
+    /// <summary>Copied from another session of this server.</summary>
+    public const string Fork = "fork";
+
+    /// <summary>Read from an exported file.</summary>
+    public const string Import = "import";
+}
 
 /// <summary>A call as the model asked for it, with canonical name and arguments.</summary>
 /// <param name="CallId">Made by the server, never reused.</param>

@@ -12,9 +12,11 @@ internal static class Snapshots
 
     /// <summary>A snapshot once the tail outgrows a quarter of the log: writing them stays a constant share of all writing.</summary>
     public static SessionSnapshot? IfDue(SessionState state, long lastSnapshotSeq) =>
-        state.LastSeq - lastSnapshotSeq < Math.Max(_shortTail, state.LastSeq / 4)
-            ? null
-            : new(state.LastSeq, JsonSerializer.SerializeToUtf8Bytes(state, LogJson.Default.SessionState));
+        state.LastSeq - lastSnapshotSeq < Math.Max(_shortTail, state.LastSeq / 4) ? null : Of(state);
+
+    /// <summary>The state as it is stored.</summary>
+    public static SessionSnapshot Of(SessionState state) =>
+        new(state.LastSeq, JsonSerializer.SerializeToUtf8Bytes(state, LogJson.Default.SessionState));
 
     /// <summary>The state after a snapshot and the events behind it.</summary>
     public static SessionState Fold(LoadedSession loaded)

@@ -60,7 +60,7 @@ internal sealed class SessionShares(Database database, IAuditTrail? audit = null
         await using var count = connection.Command($"SELECT count(*) FROM agent_sessions s WHERE {where}", null, parameters);
         var total = Convert.ToInt32(await count.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture);
         await using var command = connection.Command(
-            $"SELECT {SessionRows.SessionColumns} FROM agent_sessions s WHERE {where} "
+            $"SELECT {SessionRows.SessionReadColumns} FROM agent_sessions s WHERE {where} "
                 + "ORDER BY last_activity DESC, id LIMIT @limit OFFSET @offset",
             null,
             parameters

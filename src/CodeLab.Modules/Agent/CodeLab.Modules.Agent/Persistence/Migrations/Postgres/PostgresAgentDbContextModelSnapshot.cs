@@ -575,6 +575,20 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                         .HasColumnType("character varying(128)")
                         .HasColumnName("owner");
 
+                    b.Property<string>("ParentId")
+                        .HasMaxLength(128)
+                        .HasColumnType("character varying(128)")
+                        .HasColumnName("parent_id");
+
+                    b.Property<string>("ParentKind")
+                        .HasMaxLength(32)
+                        .HasColumnType("character varying(32)")
+                        .HasColumnName("parent_kind");
+
+                    b.Property<long?>("ParentSeq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("parent_seq");
+
                     b.Property<string>("Status")
                         .IsRequired()
                         .HasMaxLength(32)
@@ -595,6 +609,10 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Postgres
                     b.HasIndex("Id")
                         .HasDatabaseName("ix_agent_sessions_open")
                         .HasFilter("has_open_turn");
+
+                    b.HasIndex("ParentId")
+                        .HasDatabaseName("ix_agent_sessions_parent")
+                        .HasFilter("parent_id IS NOT NULL");
 
                     b.HasIndex("Owner", "LastActivity")
                         .HasDatabaseName("ix_agent_sessions_owner_last_activity");

@@ -569,6 +569,20 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Sqlite
                         .HasColumnType("TEXT")
                         .HasColumnName("owner");
 
+                    b.Property<string>("ParentId")
+                        .HasMaxLength(128)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("parent_id");
+
+                    b.Property<string>("ParentKind")
+                        .HasMaxLength(32)
+                        .HasColumnType("TEXT")
+                        .HasColumnName("parent_kind");
+
+                    b.Property<long?>("ParentSeq")
+                        .HasColumnType("INTEGER")
+                        .HasColumnName("parent_seq");
+
                     b.Property<string>("Status")
                         .IsRequired()
                         .HasMaxLength(32)
@@ -589,6 +603,10 @@ namespace CodeLab.Modules.Agent.Persistence.Migrations.Sqlite
                     b.HasIndex("Id")
                         .HasDatabaseName("ix_agent_sessions_open")
                         .HasFilter("has_open_turn");
+
+                    b.HasIndex("ParentId")
+                        .HasDatabaseName("ix_agent_sessions_parent")
+                        .HasFilter("parent_id IS NOT NULL");
 
                     b.HasIndex("Owner", "LastActivity")
                         .HasDatabaseName("ix_agent_sessions_owner_last_activity");
