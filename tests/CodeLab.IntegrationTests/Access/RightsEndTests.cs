@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using CodeLab.IntegrationTests.Gateway.Sockets;
 using CodeLab.Protocol.Hub;
 using CodeLab.Testing.Databases;
 using CodeLab.Testing.Servers;
@@ -15,17 +16,18 @@ namespace CodeLab.IntegrationTests.Access;
 public sealed class RightsEndTests(ITestOutputHelper output)
 {
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _limitWithoutRedis = TimeSpan.FromSeconds(30);
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     public static TheoryData<string> Endings => ["spent refresh token", "own device revoked", "password changed", "user disabled"];
 
     [Theory, MemberData(nameof(Endings))]
-    public async Task On_one_node_the_tokens_of_an_ended_sign_in_die_on_rest_and_hub(string ending)
+    public async Task On_one_node_the_tokens_of_an_ended_sign_in_die_on_rest_hub_socket_and_events(string ending)
     {
         await using var database = await TestDatabase.CreateAsync(DatabaseKind.Sqlite);
         await using var one = await StartAsync(database, null, null);
 
-        await EndAsync(ending, one, one);
+        await EndAsync(ending, one, one, _limit);
     }
 
     [Theory, MemberData(nameof(Endings))]
@@ -37,11 +39,22 @@ public sealed class RightsEndTests(ITestOutputHelper output)
         await using var one = await StartAsync(database, redis, key);
         await using var two = await StartAsync(database, redis, key);
 
-        await EndAsync(ending, one, two);
+        await EndAsync(ending, one, two, _limit);
+    }
+
+    [Theory, MemberData(nameof(Endings))]
+    public async Task With_two_nodes_and_no_redis_the_other_node_finds_out_by_itself(string ending)
+    {
+        await using var database = await TestDatabase.CreateAsync(DatabaseKind.PostgreSql);
+        var key = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
+        await using var one = await StartAsync(database, null, key);
+        await using var two = await StartAsync(database, null, key);
+
+        await EndAsync(ending, one, two, _limitWithoutRedis);
     }
 
     /// <summary>Ends a sign-in by way of one node, and watches its token on the other.</summary>
-    private async Task EndAsync(string ending, CodeLabServer doer, CodeLabServer watched)
+    private async Task EndAsync(string ending, CodeLabServer doer, CodeLabServer watched, TimeSpan limit)
     {
         var admin = await TokensAsync(
             doer,
@@ -71,21 +84,85 @@ public sealed class RightsEndTests(ITestOutputHelper output)
             closed.TrySetResult();
             return Task.CompletedTask;
         };
+        var session = Guid.NewGuid().ToString();
+        await using var socket = await SocketClient.OpenAsync(watched, session, "", (string)victim["access_token"]!, "", null, []);
+        await socket.SendAsync(new { type = "switch_agent", agent_type = "coder" });
+        await socket.ReadToAsync("agent_switched");
+        await using var kept = await SocketClient.OpenAsync(
+            watched,
+            Guid.NewGuid().ToString(),
+            "",
+            (string)other["access_token"]!,
+            "",
+            null,
+            []
+        );
+        var events = FollowAsync(watched, session, (string)victim["access_token"]!);
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(watched, victim));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(watched, other));
 
         var endsAll = await DoAsync(ending, doer, (string)admin["access_token"]!, (string)user["id"]!, victim, other);
         var clock = Stopwatch.StartNew();
         while (await StatusAsync(watched, victim) != HttpStatusCode.Unauthorized)
-            Assert.True(clock.Elapsed < _limit, $"{ending}: REST still answers after {clock.Elapsed.TotalSeconds:F1} s");
+            Assert.True(clock.Elapsed < limit, $"{ending}: REST still answers after {clock.Elapsed.TotalSeconds:F1} s");
         var rest = clock.Elapsed;
         await closed.Task.WaitAsync(HostProcess.Patience, Cancel);
         var live = clock.Elapsed;
+        var (error, code) = ((await socket.ReadToAsync("error")).Text("code"), await socket.ReadToCloseAsync());
+        var published = clock.Elapsed;
+        var last = await events;
+        var followed = clock.Elapsed;
 
-        output.WriteLine($"{ending}: REST after {rest.TotalMilliseconds:F0} ms, hub after {live.TotalMilliseconds:F0} ms");
-        Assert.InRange(live, TimeSpan.Zero, _limit);
+        output.WriteLine(
+            $"{ending}: REST after {rest.TotalMilliseconds:F0} ms, hub after {live.TotalMilliseconds:F0} ms, "
+                + $"socket after {published.TotalMilliseconds:F0} ms, events after {followed.TotalMilliseconds:F0} ms"
+        );
+        Assert.All([live, published, followed], took => Assert.InRange(took, TimeSpan.Zero, limit));
+        Assert.Equal(("TOKEN_INVALID", 4001), (error, code));
+        Assert.Contains("TOKEN_INVALID", last, StringComparison.Ordinal);
         // Other sign-ins of the user go on, unless it was all of them that ended.
         Assert.Equal(endsAll ? HttpStatusCode.Unauthorized : HttpStatusCode.OK, await StatusAsync(watched, other));
+        if (endsAll)
+        {
+            Assert.Equal(4001, await kept.ReadToCloseAsync());
+            return;
+        }
+        if (ending == "password changed" && limit == _limit)
+        {
+            // Where the change is told, all of the user's connections are closed, and this one may come back.
+            Assert.Equal(4001, await kept.ReadToCloseAsync());
+            await using var again = await SocketClient.OpenAsync(watched, kept.Session, "", (string)other["access_token"]!, "", null, []);
+            await AnswersAsync(again);
+            return;
+        }
+        await AnswersAsync(kept);
+    }
+
+    private static async Task AnswersAsync(SocketClient client)
+    {
+        await client.SendAsync(new { type = "ping" });
+        Assert.Equal("pong", (await client.ReadAsync())!.Value.Type());
+    }
+
+    /// <summary>Reads a session's events until the server ends them; the last line with data.</summary>
+    private static async Task<string> FollowAsync(CodeLabServer server, string session, string token)
+    {
+        using var client = new HttpClient { BaseAddress = server.BaseAddress };
+        client.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        using var response = await client.GetAsync(
+            new Uri($"/api/v1/sessions/{session}/stream", UriKind.Relative),
+            HttpCompletionOption.ResponseHeadersRead,
+            Cancel
+        );
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(Cancel));
+        var last = "";
+        while (await lines.ReadLineAsync(Cancel) is { } line)
+        {
+            if (line.StartsWith("data:", StringComparison.Ordinal))
+                last = line;
+        }
+        return last;
     }
 
     /// <returns>True when all sign-ins of the user end; the one that changed the password is not among them.</returns>

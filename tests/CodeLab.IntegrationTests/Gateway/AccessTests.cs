@@ -140,6 +140,22 @@ public sealed class AccessTests(AccessServer access) : IClassFixture<AccessServe
     }
 
     [Fact]
+    public async Task A_lead_lists_the_sessions_of_the_teams_members_and_nobody_else_does()
+    {
+        var session = await access.NewSessionAsync();
+        const string path = "/api/v1/sessions?scope=team&limit=1000";
+
+        var lead = await SendAsync(access.Clients["lead"], "GET", path);
+        var mate = await SendAsync(access.Clients["mate"], "GET", path);
+        var unknown = await SendAsync(access.Clients["lead"], "GET", "/api/v1/sessions?scope=everybody");
+
+        var entry = lead.Json.GetProperty("sessions").EnumerateArray().Single(s => s.GetProperty("id").GetString() == session);
+        Assert.Equal(("lead", access.Ids["owner"]), (entry.GetProperty("role").GetString(), entry.GetProperty("owner_id").GetString()));
+        Assert.Empty(mate.Json.GetProperty("sessions").EnumerateArray());
+        Assert.Equal(400, unknown.Status);
+    }
+
+    [Fact]
     public async Task Shares_are_listed_changed_and_ended()
     {
         var session = await access.NewSessionAsync();

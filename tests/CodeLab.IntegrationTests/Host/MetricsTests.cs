@@ -36,6 +36,11 @@ public sealed class MetricsTests
 
         Assert.Matches("""(?m)^http_requests_total\{[^}]*endpoint="/api/v1/sessions/\{id\}/history"[^}]*status="404"[^}]*\} 1""", text);
         Assert.Matches("""http_request_duration_seconds_bucket\{.*le="0.001"\}""", text);
+        Assert.Matches(
+            """(?m)^response_time_seconds_count\{[^}]*endpoint="/api/v1/sessions/\{id\}/history",service="gateway"[^}]*\} 1""",
+            text
+        );
+        Assert.Matches("""(?m)^response_time_seconds_count\{[^}]*service="auth"[^}]*\} [1-9]""", text);
         Assert.DoesNotContain("secret-name", text, StringComparison.Ordinal);
     }
 }

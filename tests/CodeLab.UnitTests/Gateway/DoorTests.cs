@@ -4,7 +4,9 @@ using CodeLab.Modules.Gateway;
 using CodeLab.Modules.Gateway.Hubs;
 using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace CodeLab.UnitTests.Gateway;
@@ -46,11 +48,11 @@ public sealed class DoorTests
     {
         var limits = new ConnectLimits(
             new MemoryRateCounter(TimeProvider.System),
-            new SessionFanout(),
+            new ConnectionSlots(TimeProvider.System),
             Options.Create(new RateLimitOptions { ConnectsPerMinute = 2, ResumesPerMinute = 3 })
         );
         async Task<bool> TakesAsync(string address, string? user, bool resuming) =>
-            await limits.TakeAsync(address, user, resuming, TestContext.Current.CancellationToken) is null;
+            await limits.TakeAsync(new DefaultHttpContext(), address, user, resuming, negotiates: false) is null;
 
         Assert.True(await TakesAsync("10.0.0.1", "ada", resuming: false));
         Assert.True(await TakesAsync("10.0.0.1", "bob", resuming: false));
@@ -58,6 +60,57 @@ public sealed class DoorTests
         Assert.True(await TakesAsync("10.0.0.1", "cid", resuming: true));
         Assert.True(await TakesAsync("10.0.0.2", "ada", resuming: false));
         Assert.False(await TakesAsync("10.0.0.1", null, resuming: true));
+    }
+
+    [Fact]
+    public async Task A_user_gets_no_more_slots_than_allowed_however_many_ask_at_once()
+    {
+        var slots = new ConnectionSlots(TimeProvider.System);
+        using var start = new Barrier(16);
+
+        var taken = await Task.WhenAll(
+            Enumerable
+                .Range(0, 16)
+                .Select(_ =>
+                    Task.Factory.StartNew(
+                        () =>
+                        {
+                            start.SignalAndWait(TestContext.Current.CancellationToken);
+                            return Enumerable.Range(0, 100).Select(_ => slots.Take("ada", 10)).OfType<ConnectionSlots.Slot>().ToList();
+                        },
+                        TestContext.Current.CancellationToken,
+                        TaskCreationOptions.LongRunning,
+                        TaskScheduler.Default
+                    )
+                )
+        );
+
+        var all = taken.SelectMany(t => t).ToList();
+        Assert.Equal(10, all.Count);
+        Assert.NotNull(slots.Take("bob", 10));
+        all[0].Dispose();
+        all[0].Dispose();
+        Assert.NotNull(slots.Take("ada", 10));
+        Assert.Null(slots.Take("ada", 10));
+    }
+
+    [Fact]
+    public void A_negotiated_slot_is_kept_for_its_connection_and_forgotten_when_none_comes()
+    {
+        var time = new FakeTimeProvider();
+        var slots = new ConnectionSlots(time);
+
+        Assert.True(slots.Promise("ada", 2));
+        Assert.True(slots.Promise("ada", 2));
+        Assert.False(slots.Promise("ada", 2));
+        Assert.Null(slots.Take("ada", 2));
+        var first = slots.Claim("ada", 2);
+        Assert.NotNull(first);
+        time.Advance(TimeSpan.FromSeconds(15));
+        Assert.NotNull(slots.Take("ada", 2));
+        Assert.Null(slots.Claim("ada", 2));
+        first.Dispose();
+        Assert.NotNull(slots.Claim("ada", 2));
     }
 
     [Fact]

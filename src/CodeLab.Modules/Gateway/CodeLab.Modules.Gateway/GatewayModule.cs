@@ -40,6 +40,7 @@ public static class GatewayModule
         builder.Services.AddSingleton<SessionFanout>();
         builder.Services.AddSingleton<RestLimits>();
         builder.Services.AddSingleton<MessageLimits>();
+        builder.Services.AddSingleton<ConnectionSlots>();
         builder.Services.AddSingleton<ConnectLimits>();
         builder.Services.AddSingleton<InFlightBytes>();
         builder.Services.AddSingleton<LiveDoor>();
@@ -49,6 +50,9 @@ public static class GatewayModule
         builder.Services.AddSingleton<SocketDoor>();
         builder.Services.AddScoped<SessionFollower>();
         builder.Services.AddHostedService<Heartbeat>();
+        builder.Services.AddSingleton<LiveAudit>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<LiveAudit>());
+        builder.Services.AddHostedService<RightsWatch>();
         builder.Services.AddSingleton<SessionRelay>();
         builder.Services.AddHostedService<RelayClock>();
         builder.Services.AddTransient<IPipelineBehavior<AcceptInputCommand, Result<InputAck>>, RelayInput>();
@@ -56,6 +60,7 @@ public static class GatewayModule
         builder.Services.AddTransient<IPipelineBehavior<ChooseExecutorCommand, Result<Unit>>, RelayChoice>();
         builder.Services.AddTransient<IPipelineBehavior<DetachSessionCommand, Unit>, RelayDetach>();
         builder.Services.AddSingleton<IDrainTask, CloseConnections>();
+        builder.Services.AddTickets();
         SessionHubRegistration.AddSessionHub(builder.Services);
     }
 
@@ -73,7 +78,7 @@ public static class GatewayModule
         app.UseMiddleware<RestLimit>();
         app.UseMiddleware<HubDoor>();
         // Only for our own sockets: the hub brings this with settings of its own.
-        app.UseWhen(SocketDoor.IsFor, sockets => sockets.UseWebSockets());
+        app.UseWhen(SocketDoor.IsFor, sockets => sockets.Use(next => context => SocketTransport.UseAsync(context, next)).UseWebSockets());
     }
 
     /// <summary>Maps the hub and the routes.</summary>

@@ -65,6 +65,13 @@ internal sealed class GatewayOptions : IValidatableObject
     [Range(0, 600)]
     public int ExpiryGraceSeconds { get; set; } = 30;
 
+    /// <summary>
+    /// Seconds between looks at the store, whether the sign-ins and keys of open connections still live: what another node ends reaches them by
+    /// this when no message does (no Redis, or a lost one; security.md G2 allows 30 s). Default 10.
+    /// </summary>
+    [Range(1, 25)]
+    public int RightsSeconds { get; set; } = 10;
+
     /// <summary>Seconds the other side has to answer a close. Default 10.</summary>
     [Range(1, 600)]
     public int CloseSeconds { get; set; } = 10;

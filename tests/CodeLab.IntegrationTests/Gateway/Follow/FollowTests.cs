@@ -220,6 +220,50 @@ public sealed class FollowTests
     }
 
     [Fact]
+    public async Task A_page_without_headers_follows_by_a_ticket_which_opens_one_session_once()
+    {
+        await using var server = await StartAsync();
+        server.Fake.Reply(s => s.Text("Hello there."));
+        var client = await server.Host.SignInAsync(cancellationToken: Cancel);
+        var id = (await SendAsync(client, "POST", "/api/v1/sessions")).String("id")!;
+        var other = (await SendAsync(client, "POST", "/api/v1/sessions")).String("id")!;
+        using var limit = Limit();
+        var stranger = server.Host.CreateClient();
+
+        var (forId, forOther) = (await TicketAsync(id), await TicketAsync(id));
+        using var elsewhere = await OpenAsync(other, forOther);
+        using var spent = await OpenAsync(id, forOther);
+        using var none = await stranger.GetAsync(new Uri($"/api/v1/sessions/{id}/stream", UriKind.Relative), limit.Token);
+        // Only this route takes tickets.
+        using var history = await stranger.GetAsync(
+            new Uri($"/api/v1/sessions/{id}/history?ticket={await TicketAsync(id)}", UriKind.Relative),
+            limit.Token
+        );
+        using var open = await OpenAsync(id, forId);
+        using var twice = await OpenAsync(id, forId);
+        Assert.Equal(200, (int)open.StatusCode);
+        Assert.All([elsewhere, spent, none, history, twice], r => Assert.Equal(401, (int)r.StatusCode));
+        await using var ada = await Developer.SitDownAsync(server.Host, sessionId: id);
+        await ada.SayAsync("Hi");
+        using var lines = new StreamReader(await open.Content.ReadAsStreamAsync(limit.Token));
+        string? line;
+        do line = await lines.ReadLineAsync(limit.Token);
+        while (line?.Contains("Hello there.", StringComparison.Ordinal) == false);
+        Assert.NotNull(line);
+
+        async Task<string> TicketAsync(string session) =>
+            (await SendAsync(client, "POST", $"/api/v1/sessions/{session}/socket-ticket")).String("ticket")!;
+
+        async Task<HttpResponseMessage> OpenAsync(string session, string ticket)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/v1/sessions/{session}/stream?ticket={ticket}");
+            // What a browser sends along with an EventSource of our own page.
+            request.Headers.Add("Origin", server.Host.BaseAddress.GetLeftPart(UriPartial.Authority));
+            return await stranger.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, limit.Token);
+        }
+    }
+
+    [Fact]
     public async Task A_quiet_stream_says_that_it_lives()
     {
         await using var server = await CodeLabServer.StartAsync(cancellationToken: Cancel);

@@ -19,24 +19,25 @@ public sealed class HostileTests(SocketServer server) : IClassFixture<SocketServ
         Assert.Equal(1003, await client.ReadToCloseAsync());
     }
 
-    [Fact]
-    public async Task Text_that_is_not_UTF_8_ends_the_connection_with_1007()
+    [Theory]
+    [InlineData("22C328FF", null)]
+    [InlineData("EDA080", null)]
+    [InlineData("F4908080", null)]
+    // Cut inside a character that the next fragment does not finish.
+    [InlineData("22D0", "22")]
+    public async Task Text_that_is_not_UTF_8_ends_the_connection_with_1007(string first, string? second)
     {
-        await using var client = await server.OpenAsync();
-
-        await client.Socket.SendAsync(new byte[] { 0x22, 0xC3, 0x28, 0xFF }, WebSocketMessageType.Text, true, Cancel);
-
-        int code;
-        try
+        // Often, because a close that is lost to a reset is lost now and then only.
+        for (var round = 0; round < 10; round++)
         {
-            code = await client.ReadToCloseAsync();
+            await using var client = await server.OpenAsync();
+
+            await client.Socket.SendAsync(Convert.FromHexString(first), WebSocketMessageType.Text, second is null, Cancel);
+            if (second is not null)
+                await client.Socket.SendAsync(Convert.FromHexString(second), WebSocketMessageType.Text, true, Cancel);
+
+            Assert.Equal(1007, await client.ReadToCloseAsync());
         }
-        catch (WebSocketException broken) when (broken.WebSocketErrorCode == WebSocketError.ConnectionClosedPrematurely)
-        {
-            // The framework closes at once, and the system may throw its last words away.
-            return;
-        }
-        Assert.Equal(1007, code);
     }
 
     [Fact]

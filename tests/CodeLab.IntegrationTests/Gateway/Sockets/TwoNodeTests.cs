@@ -1,6 +1,7 @@
 using CodeLab.FakeLlm;
 using CodeLab.Testing.Databases;
 using CodeLab.Testing.Servers;
+using Npgsql;
 using Xunit;
 
 namespace CodeLab.IntegrationTests.Gateway.Sockets;
@@ -69,30 +70,22 @@ public sealed class TwoNodeTests
         await first.KillAsync();
         // The other node finds out by silence, and its client comes back and goes on.
         Assert.Equal(1001, await there.ReadToCloseAsync());
-        await using var again = await OpenUntilServedAsync(second, session, token);
+        await LeaseEndsAsync(data, session);
+        await using var again = await SocketClient.OpenAsync(second, session, "resume=1", token, "", null, []);
         await again.SayAsync("hello-3");
         Assert.Equal("Hello there, nice to see you.", (await again.ReadToEndAsync()).Text("content"));
     }
 
-    // Until the lease of the dead node has run out.
-    private static async Task<SocketClient> OpenUntilServedAsync(CodeLabServer server, string session, string token)
+    /// <summary>Waits in the database, by its clock, until the lease of the dead node has run out.</summary>
+    private static async Task LeaseEndsAsync(TestDatabase data, string session)
     {
-        for (var attempt = 0; ; attempt++)
-        {
-            var client = await SocketClient.OpenAsync(server, session, "resume=1", token, "", null, []);
-            await client.SendAsync(new { type = "ping" });
-            try
-            {
-                if ((await client.ReadToAsync(m => m.Type() is "pong" or "error")).Type() == "pong")
-                    return client;
-            }
-            catch (InvalidOperationException)
-            {
-                // Closed before it answered.
-            }
-            await client.DisposeAsync();
-            Assert.True(attempt < 60, "The session was not served again");
-            await Task.Delay(500, Cancel);
-        }
+        await using var connection = new NpgsqlConnection(data.ConnectionString);
+        await connection.OpenAsync(Cancel);
+        await using var command = new NpgsqlCommand(
+            "SELECT pg_sleep_until(expires_at) FROM agent_leases WHERE session_id = @session AND holder IS NOT NULL",
+            connection
+        );
+        command.Parameters.AddWithValue("session", session);
+        await command.ExecuteNonQueryAsync(Cancel);
     }
 }

@@ -133,7 +133,10 @@ public sealed record GetSessionQuery(SessionCaller Caller, string SessionId) : I
 /// <param name="ActiveOnly">Leave deleted ones out.</param>
 public sealed record ListSessionsQuery(SessionCaller Caller, int Limit, int Offset, bool ActiveOnly) : IRequest<Result<SessionList>>
 {
-    /// <summary>Which: <c>own</c> (default), <c>shared</c> with the caller, or <c>all</c> the caller may see by these two.</summary>
+    /// <summary>
+    /// <c>own</c> (default), <c>shared</c> with the caller, <c>all</c> the caller may see by these two, or <c>team</c>: those of the members of
+    /// teams the caller leads.
+    /// </summary>
     public string Scope { get; init; } = "own";
 }
 

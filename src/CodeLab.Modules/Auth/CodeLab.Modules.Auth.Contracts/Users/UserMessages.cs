@@ -22,6 +22,10 @@ public sealed record UserInfo(string Id, string Username, IReadOnlyList<string> 
 /// <param name="IsLead">True when the user leads it: sees its members' sessions and approvals.</param>
 public sealed record TeamInfo(string Id, string Name, bool IsLead);
 
+/// <summary>Asks for the ids of the enabled members of the teams a user leads; the user is not among them. Empty when they lead none.</summary>
+/// <param name="UserId">Id of the user (claim <c>sub</c>).</param>
+public sealed record GetLedMembersQuery(string UserId) : IRequest<IReadOnlyList<string>>;
+
 /// <summary>
 /// A user's rights ended or changed: disabled, password changed, tokens revoked. Live connections of the user are closed within 5 s
 /// (security.md G2).

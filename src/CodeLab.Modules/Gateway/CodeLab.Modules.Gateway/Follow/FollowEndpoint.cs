@@ -1,7 +1,7 @@
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
-using CodeLab.Modules.Auth.Access;
 using CodeLab.Modules.Gateway.Sessions;
+using CodeLab.Modules.Gateway.Sockets;
 using CodeLab.Protocol.Rest;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -27,9 +27,9 @@ internal static class FollowEndpoint
             .WithDescription(
                 "An event a frame, as on the hub. Its id is the frame's seq, or SEQ;MESSAGE_ID;OFFSET inside a text; sent back as "
                     + "Last-Event-ID (or last_event_id) it goes on exactly there. Without one it begins at the session's beginning; "
-                    + "from=now skips what was."
+                    + "from=now skips what was. A browser, whose EventSource sends no header, uses ?ticket= of the session's socket-ticket."
             )
-            .RequireAuthorization(Policies.Read)
+            .RequireAuthorization(TicketPolicy.Read)
             .AddEndpointFilter<SessionIdFilter>()
             .Produces<string>(StatusCodes.Status200OK, "text/event-stream")
             .Produces<ErrorBody>(StatusCodes.Status401Unauthorized)

@@ -11,7 +11,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace CodeLab.Modules.Gateway.Follow;
 
 /// <summary>Attaches a request to a session and sends it events until either side ends it.</summary>
-internal sealed class SessionFollower(ISender sender, SessionFanout fanout, LiveDoor door, Delivery delivery)
+internal sealed class SessionFollower(ISender sender, SessionFanout fanout, LiveDoor door, LiveAudit audit, Delivery delivery)
 {
     private static readonly ClientInfo _client = new() { Name = "events" };
 
@@ -37,6 +37,7 @@ internal sealed class SessionFollower(ISender sender, SessionFanout fanout, Live
         var caller = http.User.ToCaller("rest", connection.Id);
         fanout.Add(connection);
         delivery.Metrics.Connected("events");
+        using var told = audit.Open(connection, "events", sessionId, http);
         try
         {
             var subscription = fanout.BeginAttach(connection, sessionId);

@@ -21,6 +21,8 @@ internal sealed class SessionHub(
     HubConnections connections,
     MessageLimits rates,
     DrainState drain,
+    ConnectLimits limits,
+    LiveAudit audit,
     Delivery delivery
 ) : Hub
 {
@@ -29,8 +31,18 @@ internal sealed class SessionHub(
     public override Task OnConnectedAsync()
     {
         var user = LiveUser.Of(Context.User!);
-        fanout.Add(new HubLiveConnection(connections[Context.ConnectionId], user, delivery));
+        var http = Context.GetHttpContext();
+        // An upgrade without negotiation has a slot of its own, as long as its request.
+        if (http?.Features.Get<ConnectionSlots.Slot>() is null)
+        {
+            if (!limits.TryClaim(user.UserId, out var slot))
+                throw new HubException("RATE_LIMIT_EXCEEDED: You have too many connections open. Close one.");
+            Context.Items[typeof(ConnectionSlots.Slot)] = slot;
+        }
+        var connection = new HubLiveConnection(connections[Context.ConnectionId], user, delivery);
+        fanout.Add(connection);
         delivery.Metrics.Connected("hub");
+        Context.Items[typeof(LiveAudit)] = audit.Open(connection, "hub", null, http);
         return Task.CompletedTask;
     }
 
@@ -38,6 +50,8 @@ internal sealed class SessionHub(
     {
         if (fanout.Remove(Context.ConnectionId))
             delivery.Metrics.Disconnected("hub");
+        (Context.Items[typeof(LiveAudit)] as IDisposable)?.Dispose();
+        (Context.Items[typeof(ConnectionSlots.Slot)] as IDisposable)?.Dispose();
         // The connection is gone, and with it its token: the session must hear of it nevertheless.
         await sender.Send(new DetachSessionCommand(Caller, null), CancellationToken.None);
     }

@@ -41,7 +41,18 @@ internal sealed class Delivery(IOptions<GatewayOptions> options, TimeProvider ti
 /// <param name="IsAdmin">True for an administrator whose sign-in may use it.</param>
 internal sealed record LiveUser(string UserId, string? SignInId, bool IsAdmin = false)
 {
-    public static LiveUser Of(ClaimsPrincipal user) => new(user.GetUserId(), user.FindFirstValue("sid"), user.IsAdministrator());
+    /// <summary>The access key it was opened with; null when it was another credential.</summary>
+    public string? KeyId { get; init; }
+
+    /// <summary>Roles when it was opened, as <see cref="SignInRoles"/> writes them.</summary>
+    public string Roles { get; init; } = "";
+
+    public static LiveUser Of(ClaimsPrincipal user) =>
+        new(user.GetUserId(), user.FindFirstValue("sid"), user.IsAdministrator())
+        {
+            KeyId = user.FindFirstValue("key_id"),
+            Roles = SignInRoles.Write(user.FindAll("role").Select(c => c.Value)),
+        };
 }
 
 /// <summary>Why a connection is closed, as each door tells it.</summary>

@@ -99,8 +99,6 @@ internal sealed class SessionSharesChangedHandler(SessionFanout fanout, ISender 
 /// </summary>
 internal sealed class UserRightsChangedHandler(SessionFanout fanout) : INotificationHandler<UserRightsChanged>
 {
-    private static readonly Error _signedOut = new("TOKEN_INVALID", "The sign-in ended or its rights changed. Sign in again.", 401);
-
     public Task Handle(UserRightsChanged notification, CancellationToken cancellationToken)
     {
         foreach (var connection in fanout.Connections)
@@ -109,11 +107,23 @@ internal sealed class UserRightsChangedHandler(SessionFanout fanout) : INotifica
                 continue;
             if (notification.SignInId is { } signIn && connection.SignInId != signIn)
                 continue;
-            if (connection is SocketConnection socket)
-                socket.Fail(_signedOut, CloseReason.SignedOut, now: true);
-            else
-                connection.Close(CloseReason.SignedOut, now: true);
+            RightsEnd.Close(connection);
         }
         return Task.CompletedTask;
+    }
+}
+
+/// <summary>How a connection ends whose rights did.</summary>
+internal static class RightsEnd
+{
+    private static readonly Error _signedOut = new("TOKEN_INVALID", "The sign-in ended or its rights changed. Sign in again.", 401);
+
+    /// <summary>Closes it at once: what waits for it is not sent any more.</summary>
+    public static void Close(LiveConnection connection)
+    {
+        if (connection is SocketConnection socket)
+            socket.Fail(_signedOut, CloseReason.SignedOut, now: true);
+        else
+            connection.Close(CloseReason.SignedOut, now: true);
     }
 }

@@ -40,6 +40,9 @@ internal abstract class LiveConnection(string id, LiveUser user, Delivery delive
 
     protected Delivery Delivery => delivery;
 
+    /// <summary>Why this side closes it; null while it does not.</summary>
+    public CloseReason? ClosedBecause { get; private set; }
+
     /// <summary>True once it takes no more frames.</summary>
     public bool IsClosing
     {
@@ -298,6 +301,7 @@ internal abstract class LiveConnection(string id, LiveUser user, Delivery delive
     private void EndWith(CloseReason reason)
     {
         _closing = true;
+        ClosedBecause = reason;
         _sessions.Clear();
         Volatile.Write(ref _closeStarted, delivery.Time.GetTimestamp());
         Enqueue(new QueuedFrame(reason, delivery.Time.GetTimestamp()));

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using CodeLab.BuildingBlocks.Http;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.BuildingBlocks.Startup;
+using CodeLab.Modules.Auth.Audit;
 using CodeLab.Modules.Gateway.Limits;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Options;
@@ -14,7 +15,8 @@ internal sealed class LiveDoor(
     DrainState drain,
     IOptions<GatewayOptions> options,
     ClientAddress addresses,
-    GatewayMetrics metrics
+    GatewayMetrics metrics,
+    IAuditTrail audit
 )
 {
     private static readonly Error _draining = new("SERVER_SHUTTING_DOWN", "The server is restarting. Reconnect in a few seconds.", 503)
@@ -35,20 +37,28 @@ internal sealed class LiveDoor(
     /// <param name="user">Who; null when nobody is signed in.</param>
     /// <param name="hasCredentials">True when it carries something that a page of somebody else could not add: a header, a ticket, or an address admitted without.</param>
     /// <param name="resuming">It says that it comes back.</param>
-    public async ValueTask<Error?> RefuseAsync(HttpContext context, string? user, bool hasCredentials, bool resuming)
+    /// <param name="negotiates">The connection itself comes with a later request.</param>
+    public async ValueTask<Error?> RefuseAsync(
+        HttpContext context,
+        string? user,
+        bool hasCredentials,
+        bool resuming,
+        bool negotiates = false
+    )
     {
-        var error = drain.IsDraining ? _draining : Judge(context, hasCredentials);
-        error ??= await limits.TakeAsync(addresses.Of(context), user, resuming, context.RequestAborted);
-        if (error is not null)
-            metrics.Refused(error.Code);
-        return error;
+        if (drain.IsDraining)
+            return await RefusedAsync(context, _draining);
+        if (await JudgeAsync(context, hasCredentials) is { } denied)
+            return denied;
+        var error = await limits.TakeAsync(context, addresses.Of(context), user, resuming, negotiates);
+        return error is null ? null : await RefusedAsync(context, error);
     }
 
     /// <summary>Only the origin, for requests of a connection that is open already.</summary>
-    public Error? Judge(HttpContext context, bool hasCredentials)
+    public async ValueTask<Error?> JudgeAsync(HttpContext context, bool hasCredentials)
     {
         var request = context.Request;
-        return OriginRule.Judge(
+        var error = OriginRule.Judge(
             request.Headers.Origin,
             hasCredentials,
             request.Scheme,
@@ -60,6 +70,25 @@ internal sealed class LiveDoor(
             OriginVerdict.NeedsAuthorization => _anonymous,
             _ => _origin,
         };
+        return error is null ? null : await RefusedAsync(context, error);
+    }
+
+    private async ValueTask<Error> RefusedAsync(HttpContext context, Error error)
+    {
+        metrics.Refused(error.Code);
+        var (type, reason) = error.Code switch
+        {
+            "ORIGIN_DENIED" => ("origin.denied", context.Request.Headers.Origin.ToString()),
+            "RATE_LIMIT_EXCEEDED" => ("rate_limited", "connections"),
+            _ => (null, null),
+        };
+        if (type is not null)
+            await audit.AppendSampledAsync(
+                new AuditEvent(type) { Outcome = "denied", Reason = reason },
+                addresses.Of(context),
+                context.RequestAborted
+            );
+        return error;
     }
 }
 
@@ -74,9 +103,11 @@ internal sealed class HubDoor(RequestDelegate next, LiveDoor door)
             return;
         }
         var hasHeader = context.Request.Headers.ContainsKey("Authorization");
-        var error = IsNew(context)
-            ? await door.RefuseAsync(context, UserOf(context), hasHeader, context.Request.Query["resume"] == "1")
-            : door.Judge(context, hasHeader);
+        var negotiates = Negotiates(context);
+        var error =
+            negotiates || !context.Request.Query.ContainsKey("id")
+                ? await door.RefuseAsync(context, UserOf(context), hasHeader, context.Request.Query["resume"] == "1", negotiates)
+                : await door.JudgeAsync(context, hasHeader);
         if (error is null)
             await next(context);
         else
@@ -86,10 +117,9 @@ internal sealed class HubDoor(RequestDelegate next, LiveDoor door)
     public static string? UserOf(HttpContext context) =>
         context.User.Identity?.IsAuthenticated == true ? context.User.FindFirstValue("sub") : null;
 
-    /// <summary>A negotiation, or an upgrade without one; what follows a negotiation names its connection.</summary>
-    private static bool IsNew(HttpContext context) =>
-        context.Request.Path.Value?.EndsWith("/negotiate", StringComparison.OrdinalIgnoreCase) == true
-        || !context.Request.Query.ContainsKey("id");
+    /// <summary>What is no negotiation and names no connection is an upgrade without one.</summary>
+    private static bool Negotiates(HttpContext context) =>
+        context.Request.Path.Value?.EndsWith("/negotiate", StringComparison.OrdinalIgnoreCase) == true;
 }
 
 internal enum OriginVerdict

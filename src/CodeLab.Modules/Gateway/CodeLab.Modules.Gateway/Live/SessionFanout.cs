@@ -9,7 +9,6 @@ namespace CodeLab.Modules.Gateway.Live;
 internal sealed class SessionFanout
 {
     private readonly ConcurrentDictionary<string, LiveConnection> _connections = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, int> _perUser = new(StringComparer.Ordinal);
 
     // Audiences are replaced, never changed: the publisher reads them without a lock.
     private readonly ConcurrentDictionary<string, LiveConnection[]> _audiences = new(StringComparer.Ordinal);
@@ -19,26 +18,18 @@ internal sealed class SessionFanout
 
     public IReadOnlyCollection<LiveConnection> Connections => [.. _connections.Values];
 
-    public int CountOf(string userId) => _perUser.GetValueOrDefault(userId);
-
     public LiveConnection? Find(string connectionId) => _connections.GetValueOrDefault(connectionId);
 
     /// <summary>Who is attached to a session now, in the order of attaching.</summary>
     public IReadOnlyList<LiveConnection> AudienceOf(string sessionId) => _audiences.GetValueOrDefault(sessionId) ?? [];
 
-    public void Add(LiveConnection connection)
-    {
-        if (_connections.TryAdd(connection.Id, connection))
-            _perUser.AddOrUpdate(connection.UserId, 1, static (_, count) => count + 1);
-    }
+    public void Add(LiveConnection connection) => _connections.TryAdd(connection.Id, connection);
 
     /// <summary>Removes a connection; true when it was there.</summary>
     public bool Remove(string connectionId)
     {
         if (!_connections.TryRemove(connectionId, out var connection))
             return false;
-        if (_perUser.AddOrUpdate(connection.UserId, 0, static (_, count) => count - 1) == 0)
-            _perUser.TryRemove(new(connection.UserId, 0));
         lock (_lock)
         {
             foreach (var session in connection.Audiences)

@@ -20,7 +20,7 @@ internal static class SessionEndpoints
 {
     private static readonly Error _unknownScope = new(
         "INVALID_REQUEST",
-        "scope must be own, shared or all.",
+        "scope must be own, shared, all or team.",
         StatusCodes.Status400BadRequest
     );
 
@@ -45,7 +45,9 @@ internal static class SessionEndpoints
         read.MapGet("/", ListAsync)
             .WithName("ListSessions")
             .WithSummary("Lists sessions, newest activity first")
-            .WithDescription("scope: own (default), shared with the caller, or all of both.")
+            .WithDescription(
+                "scope: own (default), shared with the caller, all of both, or team: those of the members of teams the caller leads."
+            )
             .Answers<SessionList>();
         read.MapGet("/{id}", GetAsync)
             .WithName("GetSession")
@@ -107,7 +109,7 @@ internal static class SessionEndpoints
         string scope = "own"
     )
     {
-        if (scope is not ("own" or "shared" or "all"))
+        if (scope is not ("own" or "shared" or "all" or "team"))
             return _unknownScope.ToProblem();
         var query = new ListSessionsQuery(Caller(user), limit, offset, activeOnly) { Scope = scope };
         var sessions = await sender.Send(query, cancellationToken);

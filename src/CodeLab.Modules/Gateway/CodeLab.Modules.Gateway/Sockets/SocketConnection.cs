@@ -25,6 +25,8 @@ internal sealed class SocketConnection(
 
     public string SessionId => sessionId;
 
+    public TimeProvider Time => Delivery.Time;
+
     public bool IsPublished => shape is PublishedShape;
 
     /// <summary>True from the end of its token until it is closed or gets a new one: only results of open calls are taken.</summary>

@@ -49,7 +49,7 @@ internal sealed class SocketCredentials(
     public async Task<(SocketProof? Proof, Error? Error)> FindAsync(HttpContext context, string sessionId)
     {
         var request = context.Request;
-        if (request.Query["ticket"].ToString() is { Length: > 0 } ticket)
+        if (request.Query[TicketHandler.Query].ToString() is { Length: > 0 } ticket)
             return await RedeemAsync(ticket, sessionId);
         if (request.Headers.ContainsKey("Authorization"))
             return await ProveAsync(await context.AuthenticateAsync());
@@ -69,7 +69,7 @@ internal sealed class SocketCredentials(
     }
 
     private static bool InQuery(HttpRequest request) =>
-        request.Query.ContainsKey("ticket")
+        request.Query.ContainsKey(TicketHandler.Query)
         || request.Query.ContainsKey("token")
         || request.Query.ContainsKey("access_token")
         || request.Query.ContainsKey("api_key");
@@ -80,13 +80,7 @@ internal sealed class SocketCredentials(
         var sender = scope.ServiceProvider.GetRequiredService<ISender>();
         if (await sender.Send(new RedeemSocketTicketCommand(ticket, sessionId)) is not { } holder)
             return (null, _badTicket);
-        var identity = new ClaimsIdentity("ticket", "name", "role");
-        identity.AddClaim(new("sub", holder.UserId));
-        identity.AddClaim(new("name", holder.Username));
-        identity.AddClaim(new("sid", holder.SignInId));
-        identity.AddClaim(new("scope", holder.Scope));
-        identity.AddClaims(holder.Roles.Select(r => new Claim("role", r)));
-        return (await ProofOfAsync(new ClaimsPrincipal(identity), null), null);
+        return (await ProofOfAsync(TicketHandler.Identify(holder), null), null);
     }
 
     private async Task<(SocketProof?, Error?)> ProveAsync(AuthenticateResult result)

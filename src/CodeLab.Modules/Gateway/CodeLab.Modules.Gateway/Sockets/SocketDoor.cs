@@ -5,6 +5,7 @@ using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Options;
 
@@ -19,6 +20,7 @@ internal sealed class SocketDoor(
     SocketCredentials credentials,
     SocketServices services,
     InFlightBytes inFlight,
+    LiveAudit audit,
     IOptions<GatewayOptions> options
 )
 {
@@ -134,7 +136,9 @@ internal sealed class SocketDoor(
         try
         {
             connection.Fail(problem, CloseReason.Refused);
-            await new SocketReader(socket, connection, inFlight, options.Value, _ => Task.CompletedTask).RunAsync(context.RequestAborted);
+            await new SocketReader(socket, connection, inFlight, options.Value, TransportOf(context), _ => Task.CompletedTask).RunAsync(
+                context.RequestAborted
+            );
         }
         finally
         {
@@ -158,6 +162,7 @@ internal sealed class SocketDoor(
         connection.Renew(proof.Expires);
         services.Fanout.Add(connection);
         services.Delivery.Metrics.Connected("socket");
+        using var told = audit.Open(connection, own ? "socket.v2" : "socket", sessionId, context);
         var session = new SocketSession(services, connection, new(proof.User, proof.MayWrite, proof.IsAnonymous), wishes, clientId);
         try
         {
@@ -168,6 +173,7 @@ internal sealed class SocketDoor(
                 connection,
                 inFlight,
                 options.Value,
+                TransportOf(context),
                 async message =>
                 {
                     await opening.Task;
@@ -182,6 +188,8 @@ internal sealed class SocketDoor(
             await session.CloseAsync();
         }
     }
+
+    private static SocketTransport? TransportOf(HttpContext context) => context.Features.Get<IHttpUpgradeFeature>() as SocketTransport;
 
     private static SocketShape ShapeOf(bool own, string sessionId, string clientId, SocketWishes wishes) =>
         own ? OwnShape.Instance : new PublishedShape(new(sessionId, clientId, wishes.Whole, wishes.Capabilities));

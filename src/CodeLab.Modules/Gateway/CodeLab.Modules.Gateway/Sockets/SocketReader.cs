@@ -14,6 +14,7 @@ internal sealed class SocketReader(
     SocketConnection connection,
     InFlightBytes inFlight,
     GatewayOptions limits,
+    SocketTransport? transport,
     Func<ReadOnlyMemory<byte>, Task> handle
 )
 {
@@ -46,6 +47,8 @@ internal sealed class SocketReader(
         {
             // Not WebSocket, or not UTF-8: the framework has answered with 1002 or 1007 already.
             connection.MarkClosed();
+            if (transport is not null)
+                await transport.DrainAsync(TimeSpan.FromSeconds(limits.CloseSeconds), connection.Time);
         }
         catch (WebSocketException)
         {

@@ -12,7 +12,7 @@ using Microsoft.AspNetCore.Routing;
 
 namespace CodeLab.Modules.Gateway.Sockets;
 
-/// <summary>Tickets for sockets of browsers, which can send no header: <c>?ticket=</c> opens the one session, once, within 30 s (security.md §3.6).</summary>
+/// <summary>Tickets for sockets and events of browsers, which can send no header: <c>?ticket=</c> opens the one session, once, within 30 s (security.md §3.6).</summary>
 internal static class SocketTicketEndpoint
 {
     private static readonly Error _noSignIn = new(
@@ -25,7 +25,7 @@ internal static class SocketTicketEndpoint
         app.MapPost("/api/v1/sessions/{id}/socket-ticket", IssueAsync)
             .WithTags("Sessions")
             .WithName("IssueSocketTicket")
-            .WithSummary("Makes a one-time ticket that opens the session's WebSocket within 30 s")
+            .WithSummary("Makes a one-time ticket that opens the session's WebSocket or events within 30 s")
             .RequireAuthorization(Policies.Read)
             .AddEndpointFilter<SessionIdFilter>()
             .Produces<SocketTicketAnswer>();

@@ -35,9 +35,17 @@ internal sealed class ListSessionsHandler(ISessionStore store, SessionShares sha
     {
         var limit = Math.Clamp(query.Limit, 1, 1000);
         var offset = Math.Max(0, query.Offset);
-        var (rows, total) = query.Scope is "shared" or "all"
-            ? await SharedAsync(query, new(limit, offset, query.ActiveOnly, WithOwn: query.Scope == "all"), cancellationToken)
-            : await store.ListAsync(query.Caller.UserId, limit, offset, query.ActiveOnly, cancellationToken);
+        var page = new SessionPage(limit, offset, query.ActiveOnly, WithOwn: query.Scope == "all");
+        var (rows, total) = query.Scope switch
+        {
+            "shared" or "all" => await SharedAsync(query, page, cancellationToken),
+            "team" => await shares.ListOfAsync(
+                await sender.Send(new GetLedMembersQuery(query.Caller.UserId), cancellationToken),
+                page,
+                cancellationToken
+            ),
+            _ => await store.ListAsync(query.Caller.UserId, limit, offset, query.ActiveOnly, cancellationToken),
+        };
         var sessions = new List<SessionInfo>(rows.Count);
         foreach (var row in rows)
         {

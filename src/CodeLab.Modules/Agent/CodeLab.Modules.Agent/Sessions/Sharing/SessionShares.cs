@@ -53,9 +53,35 @@ internal sealed class SessionShares(Database database, IAuditTrail? audit = null
     )
     {
         var own = page.WithOwn ? "s.owner = @user OR " : "s.owner <> @user AND ";
-        var active = page.ActiveOnly ? "s.deleted_at IS NULL AND " : "";
-        var where = $"{active}({own}s.id IN (SELECT session_id FROM agent_shares WHERE {Grantee(teams)}))";
-        (string, object)[] parameters = [.. Parameters(userId, teams), ("@limit", page.Limit), ("@offset", page.Offset)];
+        return await ListAsync(
+            $"({own}s.id IN (SELECT session_id FROM agent_shares WHERE {Grantee(teams)}))",
+            [.. Parameters(userId, teams)],
+            page,
+            cancellationToken
+        );
+    }
+
+    /// <summary>Sessions of some owners, newest activity first, and how many there are.</summary>
+    public async Task<(IReadOnlyList<SessionRow> Rows, int Total)> ListOfAsync(
+        IReadOnlyList<string> owners,
+        SessionPage page,
+        CancellationToken cancellationToken
+    )
+    {
+        if (owners.Count == 0)
+            return ([], 0);
+        var names = string.Join(", ", Enumerable.Range(0, owners.Count).Select(i => $"@owner{i}"));
+        return await ListAsync($"s.owner IN ({names})", [.. owners.Select((id, i) => ($"@owner{i}", (object)id))], page, cancellationToken);
+    }
+
+    private async Task<(IReadOnlyList<SessionRow> Rows, int Total)> ListAsync(
+        string whose,
+        (string, object)[] parameters,
+        SessionPage page,
+        CancellationToken cancellationToken
+    )
+    {
+        var where = (page.ActiveOnly ? "s.deleted_at IS NULL AND " : "") + whose;
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var count = connection.Command($"SELECT count(*) FROM agent_sessions s WHERE {where}", null, parameters);
         var total = Convert.ToInt32(await count.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture);
@@ -63,7 +89,7 @@ internal sealed class SessionShares(Database database, IAuditTrail? audit = null
             $"SELECT {SessionRows.SessionReadColumns} FROM agent_sessions s WHERE {where} "
                 + "ORDER BY last_activity DESC, id LIMIT @limit OFFSET @offset",
             null,
-            parameters
+            [.. parameters, ("@limit", page.Limit), ("@offset", page.Offset)]
         );
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var rows = new List<SessionRow>();
