@@ -19,7 +19,7 @@ internal sealed class AuthOptions : IValidatableObject
     public bool PasswordGrant { get; set; } = true;
 
     /// <summary>Seconds an access token lives; 900 by default. The released IDE needs more than 300 (protocol.md §2.2).</summary>
-    [Range(60, 3600)]
+    [Range(5, 3600)]
     public int AccessTokenSeconds { get; set; } = 900;
 
     /// <summary>Days a refresh token lives when it is not used; 30 by default.</summary>

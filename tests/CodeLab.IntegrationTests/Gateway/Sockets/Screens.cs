@@ -121,6 +121,9 @@ internal abstract class Screen(string session, Func<string, bool> isBeginning) :
                 }
                 if (!attached)
                 {
+                    // Refused for now, as long as a node that died still has the session's lease: the client comes again.
+                    if (message.Type() == "error")
+                        throw new IOException(message.GetRawText());
                     attached = message.Type() == "attached";
                     TimesAttached += attached ? 1 : 0;
                     continue;

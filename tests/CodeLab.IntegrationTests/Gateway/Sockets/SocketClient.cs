@@ -109,6 +109,17 @@ internal sealed class SocketClient : IAsyncDisposable
         return (int)_socket.CloseStatus!.Value;
     }
 
+    /// <summary>Reads on to a message of a type (0) or the close (its code).</summary>
+    public async Task<int> ReadToCloseOrAsync(string type)
+    {
+        while (await ReadAsync() is { } message)
+        {
+            if (message.Type() == type)
+                return 0;
+        }
+        return (int)_socket.CloseStatus!.Value;
+    }
+
     public Task SayAsync(string script, string text = "Please", string agent = "coder") =>
         SendAsync(
             new
