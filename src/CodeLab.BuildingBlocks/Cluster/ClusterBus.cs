@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -21,6 +22,7 @@ public sealed partial class ClusterBus(RedisLink redis, ILogger<ClusterBus> logg
             await DeliverAsync(local, channel, message);
         if (redis.Database is not { } database)
             return;
+        var since = Stopwatch.GetTimestamp();
         try
         {
             // The sender's id goes first: Redis gives us our own messages back.
@@ -30,6 +32,10 @@ public sealed partial class ClusterBus(RedisLink redis, ILogger<ClusterBus> logg
         catch (Exception failure) when (failure is RedisException or TimeoutException)
         {
             NotSent(channel, failure.GetType().Name);
+        }
+        finally
+        {
+            redis.Metrics.Called("publish", since);
         }
     }
 

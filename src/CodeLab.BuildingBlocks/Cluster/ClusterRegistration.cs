@@ -14,6 +14,7 @@ public static class ClusterRegistration
         ArgumentNullException.ThrowIfNull(builder);
         builder.AddModuleOptions<ClusterOptions>(ClusterOptions.Section);
         var services = builder.Services;
+        services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisLink>();
         services.AddSingleton<IClusterBus, ClusterBus>();
         services.AddSingleton<MemoryRateCounter>();

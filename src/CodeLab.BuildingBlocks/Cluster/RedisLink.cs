@@ -17,12 +17,14 @@ public sealed partial class RedisLink : IAsyncDisposable
 
     /// <summary>Reads the setting. Connects when <see cref="StartAsync"/> is called, or at first use.</summary>
     /// <exception cref="ArgumentException">The connection string can not be read.</exception>
-    public RedisLink(IConfiguration configuration, IOptions<ClusterOptions> options, ILogger<RedisLink> logger)
+    public RedisLink(IConfiguration configuration, IOptions<ClusterOptions> options, RedisMetrics metrics, ILogger<RedisLink> logger)
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(metrics);
         Prefix = options.Value.Name + ":";
         _logger = logger;
+        Metrics = metrics;
         ConnectionString = configuration.GetConnectionString("Redis") is { Length: > 0 } text ? text : null;
         if (ConnectionString is null)
             return;
@@ -35,10 +37,13 @@ public sealed partial class RedisLink : IAsyncDisposable
         settings.BacklogPolicy = BacklogPolicy.FailFast;
         settings.ClientName = "codelab";
         _connection = new(() => ConnectAsync(settings));
+        metrics.Watch(() => IsConnected);
     }
 
     /// <summary>The setting; null when there is no Redis and this is the only node.</summary>
     public string? ConnectionString { get; }
+
+    internal RedisMetrics Metrics { get; }
 
     /// <summary>What every key and channel begins with.</summary>
     public string Prefix { get; }
@@ -73,10 +78,17 @@ public sealed partial class RedisLink : IAsyncDisposable
     private async Task<ConnectionMultiplexer> ConnectAsync(ConfigurationOptions settings)
     {
         var connection = await ConnectionMultiplexer.ConnectAsync(settings);
-        connection.ConnectionFailed += (_, failure) => Lost(failure.FailureType);
+        connection.ConnectionFailed += (_, failure) =>
+        {
+            Metrics.Failed();
+            Lost(failure.FailureType);
+        };
         connection.ConnectionRestored += (_, _) => Found();
         if (!connection.IsConnected)
+        {
+            Metrics.Failed();
             Lost(ConnectionFailureType.UnableToConnect);
+        }
         return connection;
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using CodeLab.BuildingBlocks.Cluster;
 using Microsoft.Extensions.Logging;
@@ -53,6 +54,7 @@ public sealed partial class RedisRateCounter(RedisLink redis, MemoryRateCounter 
     {
         if (redis.Database is { } database)
         {
+            var since = Stopwatch.GetTimestamp();
             try
             {
                 RedisValue[] arguments =
@@ -73,6 +75,10 @@ public sealed partial class RedisRateCounter(RedisLink redis, MemoryRateCounter 
             catch (TimeoutException failure)
             {
                 Tell(failure);
+            }
+            finally
+            {
+                redis.Metrics.Called("count", since);
             }
         }
         return count

@@ -1,9 +1,11 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using System.Text;
 using CodeLab.BuildingBlocks.Cluster;
 using CodeLab.BuildingBlocks.Limits;
 using CodeLab.Testing.Databases;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Xunit;
@@ -11,10 +13,13 @@ using Xunit;
 namespace CodeLab.UnitTests.BuildingBlocks;
 
 /// <summary>Limits and messages over a real Redis, and without one.</summary>
-public sealed class RedisTests
+public sealed class RedisTests : IDisposable
 {
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(30);
     private readonly string _name = "test-" + Guid.NewGuid().ToString("N", CultureInfo.InvariantCulture);
+
+    public void Dispose() => _services.Dispose();
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
@@ -137,6 +142,7 @@ public sealed class RedisTests
                 .AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal) { ["ConnectionStrings:Redis"] = redis })
                 .Build(),
             Options.Create(new ClusterOptions { Name = _name }),
+            new RedisMetrics(_services.GetRequiredService<IMeterFactory>()),
             NullLogger<RedisLink>.Instance
         );
 }

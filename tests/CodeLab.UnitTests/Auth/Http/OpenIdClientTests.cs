@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using CodeLab.Modules.Auth.Grants;
@@ -12,12 +11,10 @@ namespace CodeLab.UnitTests.Auth.Http;
 /// <summary>A client library that nobody here wrote (npm <c>openid-client</c>, pinned beside this file) walks every grant it knows.</summary>
 public sealed class OpenIdClientTests
 {
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(3);
-
     [Fact]
     public async Task A_generic_client_library_completes_every_flow_and_its_attacks_are_refused()
     {
-        var port = FreePort();
+        var port = NodeProgram.FreePort();
         var issuer = $"http://127.0.0.1:{port}";
         await using var host = await AuthHost.StartReadyAsync(
             (AuthHost.Urls, issuer),
@@ -32,7 +29,7 @@ public sealed class OpenIdClientTests
         );
         using var ada = await BrowserPerson.SignInAsync(host);
         // Stands for the device page at which somebody types the code.
-        var page = $"http://127.0.0.1:{FreePort()}/";
+        var page = $"http://127.0.0.1:{NodeProgram.FreePort()}/";
         using var listener = new HttpListener();
         listener.Prefixes.Add(page);
         listener.Start();
@@ -84,58 +81,11 @@ public sealed class OpenIdClientTests
 
     private static async Task<Dictionary<string, string>> RunAsync(JsonObject arguments)
     {
-        var source = Path.Combine(Root(), "tests", "CodeLab.UnitTests", "Auth", "OpenIdClient");
-        var folder = Directory.CreateTempSubdirectory("codelab-openid-client-");
-        try
-        {
-            foreach (var file in Directory.GetFiles(source))
-                File.Copy(file, Path.Combine(folder.FullName, Path.GetFileName(file)));
-            await RunAsync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], folder.FullName, null);
-            var output = await RunAsync("node", ["client.mjs"], folder.FullName, arguments.ToJsonString());
-            return output
-                .Split('\n', StringSplitOptions.RemoveEmptyEntries)
-                .Select(line => JsonNode.Parse(line)!)
-                .ToDictionary(f => (string)f["fact"]!, f => f["value"]!.ToString(), StringComparer.Ordinal);
-        }
-        finally
-        {
-            folder.Delete(recursive: true);
-        }
-    }
-
-    private static async Task<string> RunAsync(string program, string[] arguments, string folder, string? input)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        patience.CancelAfter(_patience);
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            WorkingDirectory = folder,
-            UseShellExecute = false,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        start.Environment["CODELAB_TEST"] = input;
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync(patience.Token);
-        var errors = process.StandardError.ReadToEndAsync(patience.Token);
-        await process.WaitForExitAsync(patience.Token);
-        Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}:\n{await output}\n{await errors}");
-        return await output;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    // The compiler's own path of this file is not one of this machine in a reproducible build.
-    private static string Root()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "CodeLab.sln")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests run outside the repository");
-        return folder;
+        using var program = await NodeProgram.InstallAsync("OpenIdClient");
+        var output = await program.RunAsync("client.mjs", arguments.ToJsonString());
+        return output
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => JsonNode.Parse(line)!)
+            .ToDictionary(f => (string)f["fact"]!, f => f["value"]!.ToString(), StringComparer.Ordinal);
     }
 }

@@ -5,6 +5,7 @@ using System.Text;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth.Persistence;
+using CodeLab.Modules.Auth.Tokens;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +22,7 @@ internal sealed partial class AuditSealer(
     AuditTrail trail,
     AuditSignal signal,
     StartupGate startup,
+    AuthMetrics metrics,
     TimeProvider time,
     ILogger<AuditSealer> logger
 ) : BackgroundService
@@ -54,6 +56,7 @@ internal sealed partial class AuditSealer(
                 found = await SealBatchAsync(cancellationToken);
                 sealedRows += found;
             } while (found == Batch);
+            metrics.Unsealed(sealedRows);
             return sealedRows;
         }
         finally

@@ -1,6 +1,7 @@
 using CodeLab.BuildingBlocks.Cluster;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
+using CodeLab.Modules.Auth.Tokens;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -11,6 +12,7 @@ internal sealed partial class ClientWatch(
     ClientRegistry clients,
     Database database,
     IClusterBus bus,
+    AuthMetrics metrics,
     StartupGate startup,
     TimeProvider time,
     ILogger<ClientWatch> logger
@@ -29,10 +31,12 @@ internal sealed partial class ClientWatch(
             try
             {
                 await clients.ReadAsync(database, stoppingToken);
+                metrics.DatabaseAnswers(true);
             }
             catch (Exception failure) when (failure is not OperationCanceledException)
             {
                 // The clients in memory go on; a database that is away answers no grant either.
+                metrics.DatabaseAnswers(false);
                 ReadFailed(failure);
             }
         }

@@ -19,6 +19,8 @@ internal sealed class AuthMetrics
     private readonly Counter<long> _events;
     private readonly Histogram<double> _eventDuration;
     private long _ended;
+    private long _unsealed;
+    private int _databaseAnswers = 1;
 
     public AuthMetrics(IMeterFactory factory)
     {
@@ -38,7 +40,23 @@ internal sealed class AuthMetrics
         );
         _events = meter.CreateCounter<long>("auth_events_published_total", description: "Changes of rights told to live connections.");
         _eventDuration = Seconds(meter, "auth_event_publish_duration_seconds", "Time to tell live connections of a change of rights.");
+        meter.CreateObservableGauge(
+            "auth_event_stream_size",
+            () => Interlocked.Read(ref _unsealed),
+            description: "Audit rows that waited to be sealed when the sealer last looked."
+        );
+        meter.CreateObservableGauge(
+            "auth_database_healthy",
+            () => Volatile.Read(ref _databaseAnswers),
+            description: "1 while the database answers, 0 while it does not."
+        );
     }
+
+    /// <summary>Whether the database answered the last time this host asked, which it does every 4 s.</summary>
+    public void DatabaseAnswers(bool answers) => Volatile.Write(ref _databaseAnswers, answers ? 1 : 0);
+
+    /// <summary>Audit rows that waited for the sealer when it last looked.</summary>
+    public void Unsealed(long rows) => Interlocked.Exchange(ref _unsealed, rows);
 
     public void Requested(string grant, string outcome, long since)
     {

@@ -60,7 +60,9 @@ internal static class TicketPolicy
 
     public static void AddTickets(this IServiceCollection services)
     {
-        services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, TicketHandler>(TicketHandler.Scheme, null);
+        // AddAuthentication would register data protection once more, whose warm-up reads keys before there is a table for them.
+        services.AddTransient<TicketHandler>();
+        services.Configure<AuthenticationOptions>(options => options.AddScheme<TicketHandler>(TicketHandler.Scheme, null));
         services
             .AddOptions<AuthorizationOptions>()
             .Configure(options =>
