@@ -2,6 +2,7 @@ using CodeLab.BuildingBlocks.Cluster;
 using CodeLab.BuildingBlocks.Data;
 using CodeLab.BuildingBlocks.Startup;
 using CodeLab.Modules.Auth;
+using CodeLab.Modules.Auth.Access;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -63,7 +64,7 @@ internal sealed class AuthServer : IAsyncDisposable
         app.UseWhen(c => c.Request.Path == "/bare", branch => branch.Run(c => c.Response.WriteAsync("ok")));
         app.UseAuthModule();
         app.MapAuthModule();
-        app.MapGet("/checked", (HttpContext c) => c.Response.WriteAsync("ok"));
+        app.MapGet("/checked", (HttpContext c) => c.Response.WriteAsync("ok")).RequireAuthorization(Policies.SignedIn);
         await app.StartAsync();
         foreach (var task in app.Services.GetServices<IStartupTask>().OrderBy(t => t.Order))
             await task.RunAsync(CancellationToken.None);

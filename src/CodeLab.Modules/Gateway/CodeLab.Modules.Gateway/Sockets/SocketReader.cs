@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net.WebSockets;
 using CodeLab.Modules.Gateway.Limits;
 using CodeLab.Modules.Gateway.Live;
@@ -69,7 +68,7 @@ internal sealed class SocketReader(
             await HandAsync([], 0, cancellationToken);
             return true;
         }
-        var buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+        var buffer = MessageBuffers.Rent(FirstBuffer);
         var length = 0;
         var handed = false;
         try
@@ -106,17 +105,17 @@ internal sealed class SocketReader(
 
     private void Grow(ref byte[] buffer, ref int length)
     {
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Min(buffer.Length * 2, limits.MessageBytes + FirstBuffer));
+        var larger = MessageBuffers.Rent(Math.Min(buffer.Length * 2, limits.MessageBytes + FirstBuffer));
         // The smaller one goes back in the same moment: only what is more is taken.
         if (!inFlight.Take(connection.UserId, Counted(larger) - Counted(buffer)))
         {
-            ArrayPool<byte>.Shared.Return(larger);
+            MessageBuffers.Return(larger);
             Refuse(CloseReason.Crowded);
             length = 0;
             return;
         }
         buffer.AsSpan(0, length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(buffer);
+        MessageBuffers.Return(buffer);
         buffer = larger;
     }
 
@@ -128,7 +127,7 @@ internal sealed class SocketReader(
         if (buffer.Length == 0)
             return;
         inFlight.Give(connection.UserId, Counted(buffer));
-        ArrayPool<byte>.Shared.Return(buffer);
+        MessageBuffers.Return(buffer);
     }
 
     /// <summary>Reads on to the other side's close, but takes nothing any more.</summary>
