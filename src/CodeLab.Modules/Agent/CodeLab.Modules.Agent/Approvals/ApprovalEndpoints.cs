@@ -19,11 +19,28 @@ internal static class ApprovalEndpoints
     {
         var read = app.MapGroup("/api/v1").WithTags("Approvals").RequireAuthorization(Policies.Read);
         var write = app.MapGroup("/api/v1").WithTags("Approvals").RequireAuthorization(Policies.Write);
-        read.MapGet("/settings/autonomy", GetAutonomyAsync).WithName("GetAutonomy").Produces<AutonomySetting>();
-        write.MapPut("/settings/autonomy", SetAutonomyAsync).WithName("SetAutonomy").Produces<AutonomySetting>();
-        read.MapGet("/approvals", QueueAsync).WithName("ListApprovals").Produces<ApprovalQueue>();
-        read.MapGet("/approvals/rules", RememberedAsync).WithName("ListRememberedDecisions").Produces<RememberedDecisionList>();
-        write.MapDelete("/approvals/rules/{id}", RevokeAsync).WithName("RevokeRememberedDecision").Produces(StatusCodes.Status204NoContent);
+        read.MapGet("/settings/autonomy", GetAutonomyAsync)
+            .WithName("GetAutonomy")
+            .WithSummary("How far the agent goes by itself: the caller's setting, or that of a session")
+            .Produces<AutonomySetting>();
+        write
+            .MapPut("/settings/autonomy", SetAutonomyAsync)
+            .WithName("SetAutonomy")
+            .WithSummary("Sets how far the agent goes by itself")
+            .Produces<AutonomySetting>();
+        read.MapGet("/approvals", QueueAsync)
+            .WithName("ListApprovals")
+            .WithSummary("What waits for a decision of the caller, in all sessions")
+            .Produces<ApprovalQueue>();
+        read.MapGet("/approvals/rules", RememberedAsync)
+            .WithName("ListRememberedDecisions")
+            .WithSummary("Decisions the caller asked to remember")
+            .Produces<RememberedDecisionList>();
+        write
+            .MapDelete("/approvals/rules/{id}", RevokeAsync)
+            .WithName("RevokeRememberedDecision")
+            .WithSummary("Forgets a remembered decision")
+            .Produces(StatusCodes.Status204NoContent);
     }
 
     private static async Task<IResult> GetAutonomyAsync(

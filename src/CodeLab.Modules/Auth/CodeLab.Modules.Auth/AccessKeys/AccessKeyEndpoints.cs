@@ -19,15 +19,22 @@ internal static class AccessKeyEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var keys = app.MapGroup("/api/v1/keys").WithTags("Keys").RequireAuthorization(Policies.Account);
-        keys.MapGet("/", ListAsync).WithName("ListKeys").WithSummary("The caller's access keys");
-        keys.MapPost("/", CreateAsync).WithName("CreateKey").WithSummary("Makes a key; it is shown this once");
-        keys.MapDelete("/{id}", RevokeAsync).WithName("RevokeKey").WithSummary("Revokes a key");
+        keys.MapGet("/", ListAsync).WithName("ListKeys").Produces<AccessKeyList>().WithSummary("The caller's access keys");
+        keys.MapPost("/", CreateAsync)
+            .WithName("CreateKey")
+            .Produces<AccessKey>(StatusCodes.Status201Created)
+            .WithSummary("Makes a key; it is shown this once");
+        keys.MapDelete("/{id}", RevokeAsync).WithName("RevokeKey").Produces(StatusCodes.Status204NoContent).WithSummary("Revokes a key");
         keys.MapPost("/{id}/rotate", RotateAsync)
             .WithName("RotateKey")
+            .Produces<AccessKey>()
             .WithSummary("Gives a key a new secret; the old one works on a while");
         var all = app.MapGroup("/api/v1/admin/keys").WithTags("Keys").RequireAuthorization(Policies.Admin);
-        all.MapGet("/", ListAllAsync).WithName("ListAllKeys").WithSummary("Access keys of all users, or of one");
-        all.MapDelete("/{id}", RevokeAnyAsync).WithName("RevokeAnyKey").WithSummary("Revokes anybody's key");
+        all.MapGet("/", ListAllAsync).WithName("ListAllKeys").Produces<AccessKeyList>().WithSummary("Access keys of all users, or of one");
+        all.MapDelete("/{id}", RevokeAnyAsync)
+            .WithName("RevokeAnyKey")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Revokes anybody's key");
     }
 
     private static Task<IResult> ListAsync(

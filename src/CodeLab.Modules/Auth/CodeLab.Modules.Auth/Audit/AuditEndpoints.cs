@@ -22,7 +22,11 @@ internal static class AuditEndpoints
         var audit = app.MapGroup("/api/v1/admin/audit").WithTags("Audit").RequireAuthorization(Policies.Admin);
         audit.MapGet("/", ListAsync).WithName("ListAudit").WithSummary("Events of the audit, newest first").Produces<AuditPage>();
         audit.MapGet("/verify", VerifyAsync).WithName("VerifyAudit").WithSummary("Checks the hash chain").Produces<AuditVerdict>();
-        audit.MapGet("/export", ExportAsync).WithName("ExportAudit").WithSummary("Events as JSON Lines, oldest first");
+        audit
+            .MapGet("/export", ExportAsync)
+            .WithName("ExportAudit")
+            .Produces<string>(StatusCodes.Status200OK, "application/jsonl")
+            .WithSummary("Events as JSON Lines, oldest first");
     }
 
     private static async Task<IResult> ListAsync(

@@ -17,10 +17,26 @@ internal static class ClientEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var clients = app.MapGroup(Path).WithTags("Auth").RequireAuthorization(Policies.Admin);
-        clients.MapGet("/", ListAsync).WithName("ListClients").WithSummary("Lists all clients; those not of the database are read-only");
-        clients.MapPost("/", AddAsync).WithName("CreateClient").WithSummary("Registers a client; its secret is shown once");
-        clients.MapPatch("/{id}", ChangeAsync).WithName("ChangeClient").WithSummary("Changes, disables or gives a new secret to a client");
-        clients.MapDelete("/{id}", DeleteAsync).WithName("DeleteClient").WithSummary("Takes a client away, with its sign-ins");
+        clients
+            .MapGet("/", ListAsync)
+            .WithName("ListClients")
+            .Produces<ClientList>()
+            .WithSummary("Lists all clients; those not of the database are read-only");
+        clients
+            .MapPost("/", AddAsync)
+            .WithName("CreateClient")
+            .Produces<ClientInfo>(StatusCodes.Status201Created)
+            .WithSummary("Registers a client; its secret is shown once");
+        clients
+            .MapPatch("/{id}", ChangeAsync)
+            .WithName("ChangeClient")
+            .Produces<ClientInfo>()
+            .WithSummary("Changes, disables or gives a new secret to a client");
+        clients
+            .MapDelete("/{id}", DeleteAsync)
+            .WithName("DeleteClient")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Takes a client away, with its sign-ins");
     }
 
     private static async Task<IResult> ListAsync(ClientRegistry registry, RegisteredClients stored, CancellationToken cancellationToken)

@@ -11,7 +11,12 @@ internal static class JwksEndpoint
     public const string Path = "/.well-known/jwks.json";
 
     public static void Map(IEndpointRouteBuilder app) =>
-        app.MapGet(Path, Get).AllowAnonymous().WithName("GetKeys").WithSummary("Public keys of access tokens").WithTags("Auth");
+        app.MapGet(Path, Get)
+            .AllowAnonymous()
+            .WithName("GetKeys")
+            .Produces<KeySet>()
+            .WithSummary("Public keys of access tokens")
+            .WithTags("Auth");
 
     private static IResult Get(KeyRing ring, HttpContext context)
     {

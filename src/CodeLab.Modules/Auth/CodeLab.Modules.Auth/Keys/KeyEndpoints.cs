@@ -16,9 +16,10 @@ internal static class KeyEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var keys = app.MapGroup("/api/v1/admin/signing-keys").WithTags("Auth").RequireAuthorization(Policies.Admin);
-        keys.MapGet("/", List).WithName("ListSigningKeys").WithSummary("Lists the published signing keys");
+        keys.MapGet("/", List).WithName("ListSigningKeys").Produces<KeyList>().WithSummary("Lists the published signing keys");
         keys.MapPost("/rotate", RotateAsync)
             .WithName("RotateSigningKey")
+            .Produces<KeyList>()
             .WithSummary("Publishes a new signing key, which signs two hours later; with compromised=true it signs at once, alone");
     }
 

@@ -15,13 +15,25 @@ internal static class TeamEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var teams = app.MapGroup("/api/v1/admin/teams").WithTags("Teams").RequireAuthorization(Policies.Admin);
-        teams.MapGet("/", ListAsync).WithName("ListTeams").WithSummary("Lists teams by name");
-        teams.MapPost("/", CreateAsync).WithName("CreateTeam").WithSummary("Creates a team");
-        teams.MapGet("/{id}", GetAsync).WithName("GetTeam").WithSummary("Shows a team with its members");
-        teams.MapPatch("/{id}", RenameAsync).WithName("RenameTeam").WithSummary("Renames a team");
-        teams.MapDelete("/{id}", DeleteAsync).WithName("DeleteTeam").WithSummary("Deletes a team; its members stay users");
-        teams.MapPut("/{id}/members/{userId}", PutMemberAsync).WithName("PutTeamMember").WithSummary("Adds a member, or makes it lead");
-        teams.MapDelete("/{id}/members/{userId}", RemoveMemberAsync).WithName("RemoveTeamMember").WithSummary("Removes a member");
+        teams.MapGet("/", ListAsync).WithName("ListTeams").Produces<TeamList>().WithSummary("Lists teams by name");
+        teams.MapPost("/", CreateAsync).WithName("CreateTeam").Produces<Team>(StatusCodes.Status201Created).WithSummary("Creates a team");
+        teams.MapGet("/{id}", GetAsync).WithName("GetTeam").Produces<Team>().WithSummary("Shows a team with its members");
+        teams.MapPatch("/{id}", RenameAsync).WithName("RenameTeam").Produces<Team>().WithSummary("Renames a team");
+        teams
+            .MapDelete("/{id}", DeleteAsync)
+            .WithName("DeleteTeam")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Deletes a team; its members stay users");
+        teams
+            .MapPut("/{id}/members/{userId}", PutMemberAsync)
+            .WithName("PutTeamMember")
+            .Produces<Team>()
+            .WithSummary("Adds a member, or makes it lead");
+        teams
+            .MapDelete("/{id}/members/{userId}", RemoveMemberAsync)
+            .WithName("RemoveTeamMember")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Removes a member");
     }
 
     private static async Task<IResult> ListAsync(

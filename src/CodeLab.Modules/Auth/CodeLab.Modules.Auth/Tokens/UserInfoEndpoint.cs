@@ -19,6 +19,7 @@ internal static class UserInfoEndpoint
             .RequireAuthorization(Policies.SignedIn)
             .DisableAntiforgery()
             .WithName("GetUserInfo")
+            .Produces<Dictionary<string, object>>()
             .WithSummary("The user, as an access token with scope openid may see it")
             .WithTags("Auth");
 

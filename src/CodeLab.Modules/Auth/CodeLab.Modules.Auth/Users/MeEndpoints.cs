@@ -17,18 +17,26 @@ internal static class MeEndpoints
         app.MapGet("/api/v1/me", GetMeAsync)
             .WithTags("Users")
             .WithName("GetMe")
+            .Produces<Me>()
             .WithSummary("The caller, as the server sees it")
             .RequireAuthorization(Policies.SignedIn);
         app.MapPost("/api/v1/me/password", ChangePasswordAsync)
             .WithTags("Users")
             .WithName("ChangeOwnPassword")
+            .Produces<SignedOut>()
             .WithSummary("Changes the caller's password and ends their other sign-ins")
             .RequireAuthorization(Policies.Account);
         var own = app.MapGroup("/api/v1/auth/oauth").WithTags("Sessions").RequireAuthorization(Policies.Account);
-        own.MapGet("/sessions", ListAsync).WithName("ListOwnSignIns").WithSummary("Devices and programs the caller is signed in with");
-        own.MapGet("/sessions/{id}", GetAsync).WithName("GetOwnSignIn").WithSummary("One of them");
-        own.MapDelete("/sessions/{id}", EndAsync).WithName("EndOwnSignIn").WithSummary("Ends one of them");
-        own.MapPost("/logout", LogoutAsync).WithName("Logout").WithSummary("Ends the caller's sign-in, or all of them");
+        own.MapGet("/sessions", ListAsync)
+            .WithName("ListOwnSignIns")
+            .Produces<SignInList>()
+            .WithSummary("Devices and programs the caller is signed in with");
+        own.MapGet("/sessions/{id}", GetAsync).WithName("GetOwnSignIn").Produces<SignInInfo>().WithSummary("One of them");
+        own.MapDelete("/sessions/{id}", EndAsync).WithName("EndOwnSignIn").Produces<SignedOut>().WithSummary("Ends one of them");
+        own.MapPost("/logout", LogoutAsync)
+            .WithName("Logout")
+            .Produces<SignedOut>()
+            .WithSummary("Ends the caller's sign-in, or all of them");
     }
 
     private static async Task<IResult> GetMeAsync(

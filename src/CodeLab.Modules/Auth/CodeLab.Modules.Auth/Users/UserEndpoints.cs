@@ -17,17 +17,45 @@ internal static class UserEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var users = app.MapGroup("/api/v1/admin/users").WithTags("Users").RequireAuthorization(Policies.Admin);
-        users.MapGet("/", ListAsync).WithName("ListUsers").WithSummary("Lists users by name; q searches name and e-mail");
-        users.MapPost("/", CreateAsync).WithName("CreateUser").WithSummary("Creates a user; without a password, an invitation link");
-        users.MapGet("/{id}", GetAsync).WithName("GetUser").WithSummary("Shows a user");
-        users.MapPatch("/{id}", PatchAsync).WithName("ChangeUser").WithSummary("Changes name, e-mail or roles");
-        users.MapDelete("/{id}", DeleteAsync).WithName("DeleteUser").WithSummary("Deletes a user; the audit keeps a pseudonym");
-        users.MapPost("/{id}/disable", DisableAsync).WithName("DisableUser").WithSummary("Disables a user and ends their sign-ins");
-        users.MapPost("/{id}/enable", EnableAsync).WithName("EnableUser").WithSummary("Lets a disabled user sign in again");
-        users.MapPost("/{id}/unlock", UnlockAsync).WithName("UnlockUser").WithSummary("Ends a lock-out");
-        users.MapPost("/{id}/reset-password", LinkAsync).WithName("ResetUserPassword").WithSummary("Makes a link to set a new password");
-        users.MapGet("/{id}/sessions", SessionsAsync).WithName("ListUserSessions").WithSummary("Sign-ins of a user");
-        users.MapDelete("/{id}/sessions", SignOutAsync).WithName("EndUserSessions").WithSummary("Ends all sign-ins of a user");
+        users
+            .MapGet("/", ListAsync)
+            .WithName("ListUsers")
+            .Produces<UserList>()
+            .WithSummary("Lists users by name; q searches name and e-mail");
+        users
+            .MapPost("/", CreateAsync)
+            .WithName("CreateUser")
+            .Produces<CreatedUser>(StatusCodes.Status201Created)
+            .WithSummary("Creates a user; without a password, an invitation link");
+        users.MapGet("/{id}", GetAsync).WithName("GetUser").Produces<Account>().WithSummary("Shows a user");
+        users.MapPatch("/{id}", PatchAsync).WithName("ChangeUser").Produces<Account>().WithSummary("Changes name, e-mail or roles");
+        users
+            .MapDelete("/{id}", DeleteAsync)
+            .WithName("DeleteUser")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Deletes a user; the audit keeps a pseudonym");
+        users
+            .MapPost("/{id}/disable", DisableAsync)
+            .WithName("DisableUser")
+            .Produces<Account>()
+            .WithSummary("Disables a user and ends their sign-ins");
+        users
+            .MapPost("/{id}/enable", EnableAsync)
+            .WithName("EnableUser")
+            .Produces<Account>()
+            .WithSummary("Lets a disabled user sign in again");
+        users.MapPost("/{id}/unlock", UnlockAsync).WithName("UnlockUser").Produces<Account>().WithSummary("Ends a lock-out");
+        users
+            .MapPost("/{id}/reset-password", LinkAsync)
+            .WithName("ResetUserPassword")
+            .Produces<AccountLink>()
+            .WithSummary("Makes a link to set a new password");
+        users.MapGet("/{id}/sessions", SessionsAsync).WithName("ListUserSessions").Produces<SignInList>().WithSummary("Sign-ins of a user");
+        users
+            .MapDelete("/{id}/sessions", SignOutAsync)
+            .WithName("EndUserSessions")
+            .Produces<Account>()
+            .WithSummary("Ends all sign-ins of a user");
     }
 
     private static async Task<IResult> ListAsync(

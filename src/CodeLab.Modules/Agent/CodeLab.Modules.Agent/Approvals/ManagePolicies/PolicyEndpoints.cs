@@ -16,12 +16,24 @@ internal static class PolicyEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var admin = app.MapGroup("/api/v1/admin/policies").WithTags("Policies").RequireAuthorization(Policies.Admin);
-        admin.MapGet("/", ListAsync).WithName("ListPolicies").Produces<PolicyRuleList>();
-        admin.MapPost("/", CreateAsync).WithName("CreatePolicy").Produces<PolicyRuleInfo>(StatusCodes.Status201Created);
-        admin.MapGet("/{id}", GetAsync).WithName("GetPolicy").Produces<PolicyRuleInfo>();
-        admin.MapPut("/{id}", ReplaceAsync).WithName("ReplacePolicy").Produces<PolicyRuleInfo>();
-        admin.MapDelete("/{id}", DeleteAsync).WithName("DeletePolicy").Produces(StatusCodes.Status204NoContent);
-        admin.MapPost("/try", TryAsync).WithName("TryPolicy").Produces<TryPolicyAnswer>();
+        admin.MapGet("/", ListAsync).WithName("ListPolicies").WithSummary("Lists the rules about tool calls").Produces<PolicyRuleList>();
+        admin
+            .MapPost("/", CreateAsync)
+            .WithName("CreatePolicy")
+            .WithSummary("Adds a rule")
+            .Produces<PolicyRuleInfo>(StatusCodes.Status201Created);
+        admin.MapGet("/{id}", GetAsync).WithName("GetPolicy").WithSummary("Shows a rule").Produces<PolicyRuleInfo>();
+        admin.MapPut("/{id}", ReplaceAsync).WithName("ReplacePolicy").WithSummary("Replaces a rule").Produces<PolicyRuleInfo>();
+        admin
+            .MapDelete("/{id}", DeleteAsync)
+            .WithName("DeletePolicy")
+            .WithSummary("Deletes a rule")
+            .Produces(StatusCodes.Status204NoContent);
+        admin
+            .MapPost("/try", TryAsync)
+            .WithName("TryPolicy")
+            .WithSummary("Says what the rules would decide about a call, and why")
+            .Produces<TryPolicyAnswer>();
     }
 
     private static async Task<IResult> ListAsync(ISender sender, CancellationToken cancellationToken) =>

@@ -24,6 +24,7 @@ internal static class DeviceAuthorizationEndpoint
             .AllowAnonymous()
             .DisableAntiforgery()
             .WithName("AuthorizeDevice")
+            .Produces<DeviceAuthorization>()
             .WithSummary("Begins the sign-in of a device without a browser")
             .WithTags("Auth");
 
