@@ -7,18 +7,12 @@ namespace CodeLab.IntegrationTests.Host;
 /// <summary>Whoever adds a route says what it does, what it answers, and shows it.</summary>
 public sealed class ApiDocumentTests
 {
-    // Areas that are described in full; an area that gets there is added, and stays there. Those of providers, prices, budgets, routes and
-    // usage still lack types of their answers.
+    // Areas that are described in full; an area that gets there is added, and stays there. The model lists of
+    // other products' protocols and the cache write their answers by hand, and have no types.
     private static readonly string[] _described =
     [
         "/.well-known/",
-        "/api/v1/admin/audit",
-        "/api/v1/admin/clients",
-        "/api/v1/admin/keys",
-        "/api/v1/admin/policies",
-        "/api/v1/admin/signing-keys",
-        "/api/v1/admin/teams",
-        "/api/v1/admin/users",
+        "/api/v1/admin/",
         "/api/v1/agents",
         "/api/v1/approvals",
         "/api/v1/auth",
@@ -27,6 +21,7 @@ public sealed class ApiDocumentTests
         "/api/v1/me",
         "/api/v1/sessions",
         "/api/v1/settings",
+        "/api/v1/usage",
         "/oauth/",
     ];
 
@@ -58,7 +53,7 @@ public sealed class ApiDocumentTests
             }
         }
 
-        Assert.True(routes > 70, $"Only {routes} routes were found");
+        Assert.True(routes > 100, $"Only {routes} routes were found");
         Assert.True(missing.Count == 0, string.Join('\n', missing));
     }
 

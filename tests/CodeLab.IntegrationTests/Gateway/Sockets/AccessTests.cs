@@ -212,5 +212,50 @@ public sealed class AccessTests(SocketServer server) : IClassFixture<SocketServe
         Assert.Equal(4001, await twice.ReadToCloseAsync());
     }
 
+    [Fact]
+    public async Task The_audit_tells_who_opened_a_connection_how_it_ended_and_which_page_was_refused()
+    {
+        var (id, token) = await server.AddUserAsync("audited");
+        var admin = await server.AdminAsync();
+        await using var client = await server.OpenAsync(token: token, headers: [("User-Agent", "Dart/3.9 (dart:io)")]);
+        await client.SendAsync(new { type = "ping" });
+        await client.ReadToAsync("pong");
+        using var disabled = await admin.PostAsync(new Uri($"/api/v1/admin/users/{id}/disable", UriKind.Relative), null, Cancel);
+        await client.ReadToCloseAsync();
+        await Assert.ThrowsAsync<RefusedException>(() => server.OpenAsync(headers: [("Origin", "https://evil.example")]));
+
+        var opened = await FindAsync("socket.opened", e => e.Text("actor") == id);
+        var closed = await FindAsync("socket.closed", e => e.Text("actor") == id);
+        var origin = await FindAsync("origin.denied", e => e.Text("reason") == "https://evil.example");
+
+        Assert.Equal(
+            (client.Session, "127.0.0.1", "Dart/3.9 (dart:io)"),
+            (opened.Text("session"), opened.Text("ip"), opened.Text("user_agent"))
+        );
+        Assert.Equal("socket", opened.GetProperty("metadata").Text("door"));
+        Assert.Equal((opened.Text("subject"), "The sign-in ended"), (closed.Text("subject"), closed.Text("reason")));
+        Assert.True(closed.GetProperty("metadata").GetProperty("seconds").GetDouble() >= 0);
+        Assert.Equal("denied", origin.Text("outcome"));
+
+        // Written a moment behind, in groups.
+        async Task<JsonElement> FindAsync(string type, Func<JsonElement, bool> wanted)
+        {
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+            limit.CancelAfter(HostProcess.Patience);
+            while (true)
+            {
+                var page = await admin.GetFromJsonAsync<JsonElement>(
+                    new Uri($"/api/v1/admin/audit?type={type}&limit=200", UriKind.Relative),
+                    limit.Token
+                );
+                foreach (var entry in page.GetProperty("events").EnumerateArray())
+                {
+                    if (wanted(entry))
+                        return entry;
+                }
+            }
+        }
+    }
+
     private async Task<string> TokenOfAsync(string name) => (await server.AddUserAsync(name)).Token;
 }

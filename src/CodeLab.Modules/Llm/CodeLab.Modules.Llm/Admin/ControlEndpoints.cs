@@ -13,27 +13,71 @@ internal static class ControlEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var routes = app.MapGroup("/api/v1/admin/routes").WithTags("Routes").RequireAuthorization(Policies.Admin);
-        routes.MapGet("/", ListRoutesAsync).WithName("ListRoutes").WithSummary("Lists aliases and the models behind them");
-        routes.MapPost("/", CreateRouteAsync).WithName("CreateRoute").WithSummary("Makes a route");
-        routes.MapPatch("/{id}", ChangeRouteAsync).WithName("ChangeRoute").WithSummary("Changes a route");
-        routes.MapDelete("/{id}", DeleteRouteAsync).WithName("DeleteRoute").WithSummary("Deletes a route");
+        routes
+            .MapGet("/", ListRoutesAsync)
+            .WithName("ListRoutes")
+            .Produces<Page<RouteInfo>>()
+            .WithSummary("Lists aliases and the models behind them");
+        routes
+            .MapPost("/", CreateRouteAsync)
+            .WithName("CreateRoute")
+            .Produces<RouteInfo>(StatusCodes.Status201Created)
+            .WithSummary("Makes a route");
+        routes.MapPatch("/{id}", ChangeRouteAsync).WithName("ChangeRoute").Produces<RouteInfo>().WithSummary("Changes a route");
+        routes
+            .MapDelete("/{id}", DeleteRouteAsync)
+            .WithName("DeleteRoute")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Deletes a route");
 
         var prices = app.MapGroup("/api/v1/admin/prices").WithTags("Prices").RequireAuthorization(Policies.Admin);
-        prices.MapGet("/", ListPricesAsync).WithName("ListPrices").WithSummary("Shows the price list");
-        prices.MapPut("/currencies", SetCurrenciesAsync).WithName("SetCurrencies").WithSummary("Sets what currencies are worth");
-        prices.MapPut("/{**model}", SetPriceAsync).WithName("SetPrice").WithSummary("Sets the price of a model");
-        prices.MapDelete("/{**model}", DeletePriceAsync).WithName("DeletePrice").WithSummary("Goes back to the shipped price");
+        prices.MapGet("/", ListPricesAsync).WithName("ListPrices").Produces<PriceList>().WithSummary("Shows the price list");
+        prices
+            .MapPut("/currencies", SetCurrenciesAsync)
+            .WithName("SetCurrencies")
+            .Produces<PriceList>()
+            .WithSummary("Sets what currencies are worth");
+        prices.MapPut("/{**model}", SetPriceAsync).WithName("SetPrice").Produces<PriceInfo>().WithSummary("Sets the price of a model");
+        prices
+            .MapDelete("/{**model}", DeletePriceAsync)
+            .WithName("DeletePrice")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Goes back to the shipped price");
 
         var budgets = app.MapGroup("/api/v1/admin/budgets").WithTags("Budgets").RequireAuthorization(Policies.Admin);
-        budgets.MapGet("/", ListBudgetsAsync).WithName("ListBudgets").WithSummary("Lists budgets and what is spent");
-        budgets.MapPost("/", CreateBudgetAsync).WithName("CreateBudget").WithSummary("Makes a budget");
-        budgets.MapPatch("/{id}", ChangeBudgetAsync).WithName("ChangeBudget").WithSummary("Changes a budget");
-        budgets.MapDelete("/{id}", DeleteBudgetAsync).WithName("DeleteBudget").WithSummary("Deletes a budget");
+        budgets
+            .MapGet("/", ListBudgetsAsync)
+            .WithName("ListBudgets")
+            .Produces<Page<BudgetInfo>>()
+            .WithSummary("Lists budgets and what is spent");
+        budgets
+            .MapPost("/", CreateBudgetAsync)
+            .WithName("CreateBudget")
+            .Produces<BudgetInfo>(StatusCodes.Status201Created)
+            .WithSummary("Makes a budget");
+        budgets.MapPatch("/{id}", ChangeBudgetAsync).WithName("ChangeBudget").Produces<BudgetInfo>().WithSummary("Changes a budget");
+        budgets
+            .MapDelete("/{id}", DeleteBudgetAsync)
+            .WithName("DeleteBudget")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Deletes a budget");
 
         var rules = app.MapGroup("/api/v1/admin/model-access").WithTags("Model access").RequireAuthorization(Policies.Admin);
-        rules.MapGet("/", ListRulesAsync).WithName("ListModelAccess").WithSummary("Lists who may use which models, and how fast");
-        rules.MapPut("/", SetRuleAsync).WithName("SetModelAccess").WithSummary("Sets the rule of a user, a team or everyone");
-        rules.MapDelete("/{scope}/{subject?}", DeleteRuleAsync).WithName("DeleteModelAccess").WithSummary("Takes a rule back");
+        rules
+            .MapGet("/", ListRulesAsync)
+            .WithName("ListModelAccess")
+            .Produces<Page<AccessRuleInfo>>()
+            .WithSummary("Lists who may use which models, and how fast");
+        rules
+            .MapPut("/", SetRuleAsync)
+            .WithName("SetModelAccess")
+            .Produces<AccessRuleInfo>()
+            .WithSummary("Sets the rule of a user, a team or everyone");
+        rules
+            .MapDelete("/{scope}/{subject?}", DeleteRuleAsync)
+            .WithName("DeleteModelAccess")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Takes a rule back");
     }
 
     private static async Task<IResult> ListRoutesAsync(ISender sender, CancellationToken cancellationToken) =>

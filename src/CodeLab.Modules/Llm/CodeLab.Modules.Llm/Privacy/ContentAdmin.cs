@@ -103,9 +103,17 @@ internal static class ContentEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var contents = app.MapGroup("/api/v1/admin/content-logging").WithTags("Privacy").RequireAuthorization(Policies.Admin);
-        contents.MapGet("/", GetAsync).WithName("GetContentLogging").WithSummary("Tells whether contents of calls are kept");
-        contents.MapPut("/", SetAsync).WithName("SetContentLogging").WithSummary("Keeps contents of calls for some minutes");
-        contents.MapGet("/contents", ListAsync).WithName("ListContents").WithSummary("Shows kept contents");
+        contents
+            .MapGet("/", GetAsync)
+            .WithName("GetContentLogging")
+            .Produces<ContentLogging>()
+            .WithSummary("Tells whether contents of calls are kept");
+        contents
+            .MapPut("/", SetAsync)
+            .WithName("SetContentLogging")
+            .Produces<ContentLogging>()
+            .WithSummary("Keeps contents of calls for some minutes");
+        contents.MapGet("/contents", ListAsync).WithName("ListContents").Produces<Page<ContentInfo>>().WithSummary("Shows kept contents");
     }
 
     private static async Task<IResult> GetAsync(ISender sender, CancellationToken cancellationToken) =>

@@ -17,11 +17,16 @@ internal static class UsageEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var usage = app.MapGroup("/api/v1/usage").WithTags("Usage").RequireAuthorization(Policies.Read);
-        usage.MapGet("/", GetAsync).WithName("GetUsage").WithSummary("Sums calls, tokens and cost");
-        usage.MapGet("/calls.csv", ExportAsync).WithName("ExportUsage").WithSummary("Exports the calls themselves as CSV");
+        usage.MapGet("/", GetAsync).WithName("GetUsage").Produces<UsageReport>().WithSummary("Sums calls, tokens and cost");
+        usage
+            .MapGet("/calls.csv", ExportAsync)
+            .WithName("ExportUsage")
+            .Produces<string>(StatusCodes.Status200OK, "text/csv")
+            .WithSummary("Exports the calls themselves as CSV");
         app.MapGet("/api/v1/admin/egress", ListEgressAsync)
             .WithTags("Usage")
             .WithName("ListEgress")
+            .Produces<Page<EgressInfo>>()
             .WithSummary("Lists the hosts this installation calls")
             .RequireAuthorization(Policies.Admin);
     }

@@ -13,14 +13,31 @@ internal static class ProviderEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var providers = app.MapGroup("/api/v1/admin/providers").WithTags("Providers").RequireAuthorization(Policies.Admin);
-        providers.MapGet("/", ListAsync).WithName("ListProviders").WithSummary("Lists the providers of models");
-        providers.MapPost("/", CreateAsync).WithName("CreateProvider").WithSummary("Makes a provider");
-        providers.MapPatch("/{id}", ChangeAsync).WithName("ChangeProvider").WithSummary("Changes a provider");
-        providers.MapDelete("/{id}", DeleteAsync).WithName("DeleteProvider").WithSummary("Deletes a provider");
-        providers.MapPost("/{id}/test", TestAsync).WithName("TestProvider").WithSummary("Tries a provider and says what to change");
+        providers
+            .MapGet("/", ListAsync)
+            .WithName("ListProviders")
+            .Produces<Page<ProviderInfo>>()
+            .WithSummary("Lists the providers of models");
+        providers
+            .MapPost("/", CreateAsync)
+            .WithName("CreateProvider")
+            .Produces<ProviderInfo>(StatusCodes.Status201Created)
+            .WithSummary("Makes a provider");
+        providers.MapPatch("/{id}", ChangeAsync).WithName("ChangeProvider").Produces<ProviderInfo>().WithSummary("Changes a provider");
+        providers
+            .MapDelete("/{id}", DeleteAsync)
+            .WithName("DeleteProvider")
+            .Produces(StatusCodes.Status204NoContent)
+            .WithSummary("Deletes a provider");
+        providers
+            .MapPost("/{id}/test", TestAsync)
+            .WithName("TestProvider")
+            .Produces<ProviderTest>()
+            .WithSummary("Tries a provider and says what to change");
         providers
             .MapPost("/rewrap-keys", RewrapAsync)
             .WithName("RewrapProviderKeys")
+            .Produces<RewrapAnswer>()
             .WithSummary("Wraps all provider keys with the key-encryption key of now");
     }
 
