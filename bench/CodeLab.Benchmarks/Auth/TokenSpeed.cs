@@ -18,9 +18,7 @@ internal static class TokenSpeed
 
     public static async Task RunAsync(string? postgres)
     {
-        await RunAsync("SQLite", null);
-        if (postgres is not null)
-            await RunAsync("PostgreSQL", postgres);
+        await RunAsync(postgres is null ? "SQLite" : "PostgreSQL", postgres);
     }
 
     private static async Task RunAsync(string name, string? postgres)
