@@ -114,6 +114,15 @@ public sealed class DoorTests
     }
 
     [Fact]
+    public void By_default_a_socket_whose_other_side_is_gone_is_found_within_45_seconds()
+    {
+        var options = new GatewayOptions();
+
+        Assert.InRange(options.PingSeconds + options.PongSeconds, 1, 45);
+        Assert.InRange(options.RightsSeconds, 1, 25);
+    }
+
+    [Fact]
     public void Switched_off_limits_refuse_nothing()
     {
         using var limits = Limits(new RateLimitOptions { Enabled = false, MessagesPerMinute = 1 });

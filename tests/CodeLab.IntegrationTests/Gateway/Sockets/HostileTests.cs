@@ -106,6 +106,22 @@ public sealed class LimitedServer : SocketServer
 public sealed class LimitTests(LimitedServer server) : IClassFixture<LimitedServer>
 {
     [Fact]
+    public async Task An_address_gets_five_tickets_a_minute()
+    {
+        var rest = await server.Host.SignInAsync(cancellationToken: TestContext.Current.CancellationToken);
+        var path = new Uri($"/api/v1/sessions/{Guid.NewGuid()}/socket-ticket", UriKind.Relative);
+
+        var statuses = new List<int>();
+        for (var i = 0; i < 6; i++)
+        {
+            using var answer = await rest.PostAsync(path, null, TestContext.Current.CancellationToken);
+            statuses.Add((int)answer.StatusCode);
+        }
+
+        Assert.Equal([200, 200, 200, 200, 200, 429], statuses);
+    }
+
+    [Fact]
     public async Task Messages_are_counted_by_session_and_a_flood_is_closed_then_connections_by_user_and_address()
     {
         await using var flooder = await server.OpenAsync();
