@@ -23,6 +23,11 @@ namespace CodeLab.Protocol.Frames;
 [JsonDerivedType(typeof(TurnCancelledFrame), "turn_cancelled")]
 [JsonDerivedType(typeof(ResyncFrame), "resync")]
 [JsonDerivedType(typeof(PresenceFrame), "presence")]
+[JsonDerivedType(typeof(TaskStartedFrame), "task_started")]
+[JsonDerivedType(typeof(TaskEndedFrame), "task_ended")]
+[JsonDerivedType(typeof(PlanApprovalRequiredFrame), "plan_approval_required")]
+[JsonDerivedType(typeof(PlanUpdateFrame), "plan_update")]
+[JsonDerivedType(typeof(PlanCompletedFrame), "plan_completed")]
 public record SessionFrame
 {
     /// <summary>The session the frame belongs to.</summary>
@@ -33,4 +38,10 @@ public record SessionFrame
     /// reader drops what it has already seen. Streaming text and status frames carry none.
     /// </summary>
     public long? Seq { get; init; }
+
+    /// <summary>
+    /// The session of a task that the frame comes from: its calls, decisions and results are shown in the session that people are attached
+    /// to, without <see cref="Seq"/>, and answered there.
+    /// </summary>
+    public string? TaskId { get; init; }
 }

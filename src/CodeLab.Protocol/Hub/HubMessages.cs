@@ -34,6 +34,9 @@ public static class AttachCapabilities
 {
     /// <summary>The client can have only one tool call open: the server sends the next when the one before has its result.</summary>
     public const string OneCallAtATime = "one_call_at_a_time";
+
+    /// <summary>The client shows plans and lets people decide about them; without it no plan is offered to models.</summary>
+    public const string Plans = "plans";
 }
 
 /// <summary>Argument of <c>ChooseExecutor</c>: which attached client runs the tools from now on.</summary>

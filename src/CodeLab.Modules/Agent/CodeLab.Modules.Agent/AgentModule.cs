@@ -50,6 +50,8 @@ public static class AgentModule
         builder.Services.AddSingleton<ImportGate>();
         builder.Services.AddSingleton<SessionCopier>();
         builder.Services.AddSingleton<SessionDirectory>();
+        builder.Services.AddSingleton<TaskOrders>();
+        builder.Services.AddHostedService<TaskRunner>();
         builder.Services.AddHostedService<SessionKeeper>();
         builder.Services.AddSingleton<IDrainTask, DrainSessions>();
     }

@@ -124,6 +124,30 @@ internal sealed class AgentOptions : IValidatableObject
     [Range(1, 256)]
     public int RecoverAtOnce { get; set; } = 16;
 
+    /// <summary>How deep agents may give tasks to sessions of their own: 0 = not at all, 1 (default) = tasks give no tasks.</summary>
+    [Range(0, 5)]
+    public int TaskDepth { get; set; } = 1;
+
+    /// <summary>Tasks a turn may give. Default 8.</summary>
+    [Range(1, 100)]
+    public int TasksPerTurn { get; set; } = 8;
+
+    /// <summary>Tasks of a turn at once; they share one workspace. Default 4.</summary>
+    [Range(1, 32)]
+    public int TasksAtOnce { get; set; } = 4;
+
+    /// <summary>Model steps a task may take; the agent that gives it may say less. Default 20.</summary>
+    [Range(1, 1000)]
+    public int TaskSteps { get; set; } = 20;
+
+    /// <summary>Tokens, in and out, a task may use; they also count for the turn and the session. 0 = no budget of its own. Default 200,000.</summary>
+    [Range(0, long.MaxValue)]
+    public long TaskTokens { get; set; } = 200_000;
+
+    /// <summary>Subtasks of a plan. Default 20.</summary>
+    [Range(1, 100)]
+    public int PlanSubtasks { get; set; } = 20;
+
     /// <summary>Largest session that is imported, in MiB of its file. Default 256.</summary>
     [Range(1, 10_240)]
     public int ImportMegabytes { get; set; } = 256;
@@ -181,6 +205,12 @@ internal sealed class AgentOptions : IValidatableObject
             DetachedHours = DetachedHours,
             TurnMinutes = TurnMinutes,
             ResultBytes = ResultBytes,
+            TaskDepth = TaskDepth,
+            TasksPerTurn = TasksPerTurn,
+            TasksAtOnce = TasksAtOnce,
+            TaskSteps = TaskSteps,
+            TaskTokens = TaskTokens,
+            PlanSubtasks = PlanSubtasks,
             TurnTokens = TurnTokens,
             SessionTokens = SessionTokens,
             TurnCost = TurnCost,

@@ -26,6 +26,9 @@ public sealed class ApprovalMatrixTests
         ("git_log", "{}", "cadk", "? + + +"),
         ("git_commit", """{"message":"m"}""", "c", "? ? ? +"),
         ("switch_mode", """{"mode":"coder"}""", "cadk", "+ + + +"),
+        ("delegate_task", """{"agent":"ask","title":"t","task":"t"}""", "cad", "+ + + +"),
+        // The policy lets it through; the engine always asks a person before it is carried out.
+        ("create_plan", """{"title":"t","subtasks":[{"title":"t","description":"d","agent":"coder"}]}""", "a", "+ + + +"),
         ("ask_followup_question", """{"question":"q"}""", "cadk", "+ + + +"),
         ("attempt_completion", """{"result":"r"}""", "cadk", "+ + + +"),
     ];
@@ -52,7 +55,9 @@ public sealed class ApprovalMatrixTests
     ];
 
     private static readonly string[] _looks =
-        "read_file list_files search_in_code git_status git_diff git_log switch_mode ask_followup_question attempt_completion".Split(' ');
+        "read_file list_files search_in_code git_status git_diff git_log switch_mode delegate_task create_plan ask_followup_question attempt_completion".Split(
+            ' '
+        );
 
     public static TheoryData<string, string, string, string, string, char> Cells()
     {

@@ -51,7 +51,7 @@ internal sealed class EnginePlayer
     public Outcome Last { get; private set; } = new();
 
     public static ExecutorProfile Profile(string id = "exec1", bool oneAtATime = false) =>
-        new(id, "test", "linux", _allTools, "demo", "main", []) { OneAtATime = oneAtATime ? true : null };
+        new(id, "test", "linux", _allTools, "demo", "main", []) { OneAtATime = oneAtATime ? true : null, Plans = true };
 
     /// <summary>Set to break a rule: changes the state, or the input, before the engine decides.</summary>
     public Func<SessionState, EngineInput, EngineInput>? Sabotage { get; set; }

@@ -64,6 +64,24 @@ public sealed class TurnEnginePropertyTests
                 call.Stage = CallStage.Ready;
             return input;
         },
+        ["a plan is carried out unasked"] = (state, input) =>
+        {
+            if (
+                input is EngineInput.Said { What: SessionInput.ToolResult }
+                && state.Turn?.Calls.Find(c => c is { ToolName: "create_plan", Stage: CallStage.AwaitingApproval }) is { } call
+            )
+                call.Stage = CallStage.Ready;
+            return input;
+        },
+        ["a task counts twice"] = (state, input) =>
+        {
+            if (input is EngineInput.TaskEnded && state.Turn?.Tasks.Find(t => t.Status is not null) is { } task)
+            {
+                task.Status = null;
+                return new EngineInput.TaskEnded(task.Order.ChildId, "completed", "again", 1, null);
+            }
+            return input;
+        },
         ["a steering message is lost"] = (state, input) =>
         {
             state.Queue.RemoveAll(m => m.Steers);
@@ -182,6 +200,16 @@ public sealed class TurnEnginePropertyTests
                         ("write_file", new { path = "stale.txt", content = "" })
                     );
                     break;
+                case 6 or 8 or 9 when turn?.Tasks.FindAll(t => t.Status is null) is { Count: > 0 } tasks:
+                    var status = (variant % 3) switch
+                    {
+                        0 => "failed",
+                        1 => "cancelled",
+                        _ => "completed",
+                    };
+                    var child = variant % 7 == 0 ? "task_unknown" : tasks[variant % tasks.Count].Order.ChildId;
+                    session.Do(new EngineInput.TaskEnded(child, status, "told", 2, new() { InputTokens = 7 }));
+                    break;
                 case 8 or 9:
                     session.Result(calls[variant % calls.Count], variant % 2 == 0 ? "a" : "b");
                     break;
@@ -238,6 +266,44 @@ public sealed class TurnEnginePropertyTests
             ("read_file", new { path = "../x" }),
             ("ask_followup_question", new { question = "?" }),
             ("attempt_completion", new { result = "r" }),
+            (
+                "delegate_task",
+                new
+                {
+                    agent = "ask",
+                    title = "t",
+                    task = "t",
+                }
+            ),
+            (
+                "create_plan",
+                new
+                {
+                    title = "p",
+                    subtasks = new object[]
+                    {
+                        new
+                        {
+                            title = "a",
+                            description = "a",
+                            agent = "coder",
+                        },
+                        new
+                        {
+                            title = "b",
+                            description = "b",
+                            agent = "ask",
+                            dependencies = new[] { 1 },
+                        },
+                        new
+                        {
+                            title = "c",
+                            description = "c",
+                            agent = "debug",
+                        },
+                    },
+                }
+            ),
         ];
         return [.. Enumerable.Range(0, 1 + variant % 3).Select(i => kinds[(variant + i * 3) % kinds.Length])];
     }
@@ -252,6 +318,8 @@ public sealed class TurnEnginePropertyTests
         var waiting = new HashSet<string>();
         var said = new HashSet<string>();
         var asked = new HashSet<string>();
+        var tasks = new HashSet<string>();
+        string? plan = null;
         string? turn = null;
         string? question = null;
         foreach (var (happened, _) in session.Log)
@@ -276,10 +344,12 @@ public sealed class TurnEnginePropertyTests
                     break;
                 case TurnCompleted e:
                     Assert.Equal(turn, e.TurnId);
+                    Assert.Null(plan);
                     turn = null;
                     break;
                 case TurnFailed e:
                     Assert.Equal(turn, e.TurnId);
+                    Assert.Null(plan);
                     turn = null;
                     break;
                 case TurnCancelled e:
@@ -325,6 +395,26 @@ public sealed class TurnEnginePropertyTests
                     Assert.True(ended.Add(e.CallId), "ended twice");
                     if (e.Status is CallStatus.Result && e.ToolName is "write_file" or "execute_command")
                         Assert.Contains(e.CallId, dispatched);
+                    break;
+                case TaskDelegated e:
+                    Assert.NotNull(turn);
+                    Assert.Equal(e.Subtask is not null, e.CallId == plan);
+                    Assert.DoesNotContain(e.CallId, ended);
+                    Assert.True(tasks.Add(e.ChildId), "a task was given twice");
+                    break;
+                case TaskEnded e:
+                    Assert.True(tasks.Remove(e.ChildId), "a task ended that was not given, or twice");
+                    Assert.DoesNotContain(e.CallId, ended);
+                    break;
+                case PlanStarted e:
+                    Assert.Null(plan);
+                    Assert.Contains(e.CallId, allowed);
+                    plan = e.CallId;
+                    break;
+                case PlanEnded e:
+                    Assert.Equal(plan, e.CallId);
+                    Assert.DoesNotContain(e.CallId, ended);
+                    plan = null;
                     break;
                 case LateResult e:
                     Assert.Contains(e.CallId, ended);

@@ -94,7 +94,7 @@ public sealed class ToolCatalogTests
         var coder = ToolOffer.For(AgentCatalog.BuiltIn.Find("coder")!, client);
 
         Assert.Equal(
-            ["read_file", "execute_command", "switch_mode", "ask_followup_question", "attempt_completion"],
+            ["read_file", "execute_command", "switch_mode", "delegate_task", "ask_followup_question", "attempt_completion"],
             debug.Tools.Select(t => t.Name)
         );
         Assert.Equal("deploy", coder.Tools[^1].Name);

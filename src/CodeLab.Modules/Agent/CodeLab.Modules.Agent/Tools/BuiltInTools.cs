@@ -314,6 +314,54 @@ internal static class BuiltInTools
             }
         ),
         Tool(
+            "delegate_task",
+            ToolKind.Server,
+            0,
+            """
+            Gives a task that stands by itself to another agent, which works on it in a session of its own and sends back a summary. Use it for work that would fill this conversation with what you do not need afterwards: searching a large code base, checking one thing in depth, a change that is apart from yours. The other agent sees nothing of this conversation: say all that it must know, and what you want back. Several calls in one step run side by side; do not let two of them change the same files.
+            """,
+            """
+            {"type":"object","properties":{
+              "agent":{"type":"string","enum":["coder","architect","debug","ask"],"description":"Who does it: coder writes and runs code, architect designs and documents, debug finds causes, ask reads and explains."},
+              "title":{"type":"string","minLength":1,"maxLength":120,"description":"A few words for the person."},
+              "task":{"type":"string","minLength":1,"maxLength":20000,"description":"The task, complete in itself: what is given, what is to be done, what is to be told at the end."},
+              "tools":{"type":"array","items":{"type":"string"},"maxItems":32,"description":"The only tools it may use, of those its agent has. Leave out for all of them."},
+              "max_steps":{"type":"integer","minimum":1,"maximum":1000,"description":"Model steps it may take at most."}},
+             "required":["agent","title","task"],"additionalProperties":false}
+            """,
+            aliases: ["new_task", "spawn_agent"],
+            arguments: new()
+            {
+                ["mode"] = "agent",
+                ["agent_type"] = "agent",
+                ["message"] = "task",
+                ["prompt"] = "task",
+                ["description"] = "title",
+            }
+        ),
+        Tool(
+            "create_plan",
+            ToolKind.Server,
+            0,
+            """
+            Proposes a plan of subtasks to the person, who approves, changes or rejects it. Once approved, each subtask is done by its agent in a session of its own, in the order of the dependencies, and you get what came of each. Use it for work of several parts that different agents do or that build on each other; not for what you can do in a few steps. Call it alone. An agent sees only its own subtask and the results of those it depends on.
+            """,
+            """
+            {"type":"object","properties":{
+              "title":{"type":"string","minLength":1,"maxLength":200,"description":"What the plan achieves."},
+              "description":{"type":"string","maxLength":8000,"description":"Why it is done this way."},
+              "subtasks":{"type":"array","minItems":1,"maxItems":100,"items":{"type":"object","properties":{
+                "title":{"type":"string","minLength":1,"maxLength":200},
+                "description":{"type":"string","minLength":1,"maxLength":20000,"description":"Complete in itself: what is given, what is to be done, how to tell that it is done."},
+                "agent":{"type":"string","enum":["coder","architect","debug","ask"]},
+                "estimated_time_minutes":{"type":"integer","minimum":0,"maximum":10000},
+                "dependencies":{"type":"array","items":{"type":"integer","minimum":1},"description":"Numbers, from 1, of the subtasks that must be done before."}},
+               "required":["title","description","agent"],"additionalProperties":false}}},
+             "required":["title","subtasks"],"additionalProperties":false}
+            """,
+            arguments: new() { ["goal"] = "title", ["steps"] = "subtasks" }
+        ),
+        Tool(
             "ask_followup_question",
             ToolKind.Server,
             0,

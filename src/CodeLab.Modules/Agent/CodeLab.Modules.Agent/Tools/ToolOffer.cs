@@ -76,7 +76,10 @@ internal sealed class ToolOffer
     public IReadOnlyList<AITool> Declarations { get; }
 
     /// <summary>Makes the offer; worth keeping as long as agent and client stay the same.</summary>
-    public static ToolOffer For(AgentDefinition agent, ClientTools client)
+    /// <param name="agent">The agent.</param>
+    /// <param name="client">What the client runs.</param>
+    /// <param name="keep">What else must hold of a tool; null = nothing.</param>
+    public static ToolOffer For(AgentDefinition agent, ClientTools client, Predicate<ToolDefinition>? keep = null)
     {
         var tools = new List<ToolDefinition>(agent.Tools.Count + client.Definitions.Count);
         foreach (var name in agent.Tools)
@@ -86,6 +89,8 @@ internal sealed class ToolOffer
         }
         if (agent.ClientTools)
             tools.AddRange(client.Definitions);
+        if (keep is not null)
+            tools.RemoveAll(tool => !keep(tool));
         return new ToolOffer(agent, tools);
     }
 

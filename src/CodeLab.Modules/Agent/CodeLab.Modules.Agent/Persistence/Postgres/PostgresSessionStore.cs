@@ -134,7 +134,9 @@ internal sealed partial class PostgresSessionStore(Database database, TimeProvid
         CancellationToken cancellationToken
     )
     {
-        const string Whose = "FROM agent_sessions WHERE owner = $1 AND (deleted_at IS NULL OR NOT $2)";
+        // Tasks are shown in the sessions they are done for.
+        const string Whose =
+            "FROM agent_sessions WHERE owner = $1 AND (deleted_at IS NULL OR NOT $2) AND (parent_kind IS NULL OR parent_kind <> 'task')";
         var total = await FirstAsync($"SELECT count(*)::int {Whose}", row => row.GetInt32(0), cancellationToken, owner, activeOnly);
         var rows = await AllAsync(
             $"SELECT {SessionRows.SessionReadColumns} {Whose} ORDER BY last_activity DESC, id LIMIT $3 OFFSET $4",

@@ -218,7 +218,10 @@ internal sealed class SqliteSessionStore(Database database) : ISessionStore
         bool activeOnly
     )
     {
-        const string Whose = "FROM agent_sessions WHERE owner = $1 AND (deleted_at IS NULL OR NOT $2)";
+        const string Whose =
+            "FROM agent_sessions WHERE owner = $1 AND (deleted_at IS NULL OR NOT $2) "
+            // Tasks are shown in the sessions they are done for.
+            + "AND (parent_kind IS NULL OR parent_kind <> 'task')";
         session.Statement("BEGIN").Execute();
         int total;
         using (var count = session.Statement($"SELECT count(*) {Whose}").Read(owner, activeOnly))

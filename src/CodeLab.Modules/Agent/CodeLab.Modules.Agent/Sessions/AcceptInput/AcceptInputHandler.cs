@@ -50,6 +50,19 @@ internal sealed class AcceptInputHandler(SessionDirectory sessions, ISender send
         // The caller may leave: what was taken is decided and committed all the same.
         // Deciding and stopping is what a lead may do besides looking.
         var needs = input is SessionInput.Decision or SessionInput.Cancel ? SessionRight.Decide : SessionRight.Drive;
-        return await sessions.UseAsync(caller, sessionId, input is SessionInput.Message, needs, actor => actor.SayAsync(caller, input));
+        var ack = await sessions.UseAsync(caller, sessionId, input is SessionInput.Message, needs, actor => actor.SayAsync(caller, input));
+        // Calls of a task are shown above it, and answered there by whoever may do that there.
+        var callId = input switch
+        {
+            SessionInput.ToolResult result => result.CallId,
+            SessionInput.Decision decision => decision.CallId,
+            _ => null,
+        };
+        return
+            callId is not null
+            && ack.Error is { Code: "INVALID_CALL_ID", Status: 404 }
+            && await sessions.FindTaskOfCallAsync(sessionId, callId) is { } task
+            ? await sessions.SayToTaskAsync(caller, task, input)
+            : ack;
     }
 }

@@ -44,9 +44,18 @@ internal sealed class AttachSessionHandler(SessionDirectory sessions) : IRequest
             (actor, right) =>
                 actor.AttachAsync(caller, right < SessionRight.Drive ? request with { Tools = null } : request, command.Replay)
         );
-        if (answer.IsOk)
-            sessions.Track(caller.ConnectionId!, request.SessionId);
-        return answer;
+        if (!answer.IsOk)
+            return answer;
+        sessions.Track(caller.ConnectionId!, request.SessionId);
+        var clientId = request.Client?.Id is { Length: > 0 and <= 128 } own ? own : caller.ConnectionId!;
+        var calls = await sessions.OpenTaskCallsAsync(request.SessionId, clientId);
+        if (calls.Count == 0)
+            return answer;
+        return answer.Value! with
+        {
+            Frames = [.. answer.Value!.Frames, .. calls.Where(c => c.RequiresApproval)],
+            OpenCalls = [.. answer.Value!.OpenCalls ?? [], .. calls.Where(c => !c.RequiresApproval)],
+        };
     }
 }
 

@@ -10,7 +10,11 @@ internal abstract record EngineInput
     private EngineInput() { }
 
     /// <summary>Make the session.</summary>
-    public sealed record Create(string Owner, string? Title, string? Agent, string? Model) : EngineInput;
+    public sealed record Create(string Owner, string? Title, string? Agent, string? Model) : EngineInput
+    {
+        /// <summary>What it is to do, when an agent of another session begins it.</summary>
+        public TaskOrigin? Task { get; init; }
+    }
 
     /// <summary>Change title, description or model.</summary>
     public sealed record Update(string? Title, string? Description, string? Model) : EngineInput;
@@ -62,6 +66,9 @@ internal abstract record EngineInput
 
     /// <summary>The log up to here is a copy of another: it becomes a session of its own, idle, with nothing left open.</summary>
     public sealed record Copied(string How, string? From, long FromSeq, string By) : EngineInput;
+
+    /// <summary>A task that was delegated is over.</summary>
+    public sealed record TaskEnded(string ChildId, string Status, string Text, int Steps, TokenUsage? Usage) : EngineInput;
 
     /// <summary>The session was loaded with a turn open: whoever was at work on it is gone.</summary>
     public sealed record Recover : EngineInput;

@@ -30,6 +30,14 @@ internal sealed record EngineLimits
     public decimal TurnCost { get; init; }
     public decimal SessionCost { get; init; }
 
+    // Tasks and plans; a depth of 0 = none.
+    public int TaskDepth { get; init; } = 1;
+    public int TasksPerTurn { get; init; } = 8;
+    public int TasksAtOnce { get; init; } = 4;
+    public int TaskSteps { get; init; } = 20;
+    public long TaskTokens { get; init; } = 200_000;
+    public int PlanSubtasks { get; init; } = 20;
+
     /// <summary>Seconds a result is waited for, by tool; the catalogue's where none is given.</summary>
     public IReadOnlyDictionary<string, int> ToolTimeouts { get; init; } = new Dictionary<string, int>();
 }

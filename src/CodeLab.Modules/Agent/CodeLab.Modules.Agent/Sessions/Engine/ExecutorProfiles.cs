@@ -14,6 +14,7 @@ internal static class ExecutorProfiles
         && left.WorkspaceName == right.WorkspaceName
         && left.Branch == right.Branch
         && left.OneAtATime == right.OneAtATime
+        && left.Plans == right.Plans
         && left.Rules.SequenceEqual(right.Rules)
         && left.Tools.Count == right.Tools.Count
         && left.Tools.Zip(right.Tools).All(pair => JsonElement.DeepEquals(pair.First, pair.Second));

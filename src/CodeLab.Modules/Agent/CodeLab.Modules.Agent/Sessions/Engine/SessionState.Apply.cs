@@ -20,7 +20,9 @@ internal sealed partial class SessionState
         switch (happened)
         {
             case SessionCreated e:
-                (Owner, Agent, Title, Model) = (e.Owner, e.Agent, e.Title, e.Model);
+                (Owner, Agent, Title, Model, Task) = (e.Owner, e.Agent, e.Title, e.Model, e.Task);
+                if (e.Task is { } task)
+                    (ParentId, ParentKind, Autonomy) = (task.ParentId, Origins.Task, task.Autonomy);
                 CreatedAt = LastActivity = at;
                 break;
             case SessionUpdated e:
@@ -117,11 +119,27 @@ internal sealed partial class SessionState
             case ContextChanged e:
                 Apply(e);
                 break;
-            case TurnCompleted or TurnFailed:
-                Turn = null;
+            case TurnCompleted:
+                EndTurn("completed", Transcript.OfType<AssistantEntry>().LastOrDefault()?.Content ?? "");
+                break;
+            case TurnFailed e:
+                EndTurn("failed", e.Message);
+                break;
+            case TaskDelegated e when Turn is { } turn:
+                Apply(e, turn, at);
+                break;
+            case TaskEnded e when Turn is { } turn:
+                Apply(e, turn);
+                break;
+            case PlanStarted e when Turn is { } turn && FindCall(e.CallId) is { } call:
+                (call.Stage, call.Executor, call.Delegated, call.DispatchedAt) = (CallStage.Dispatched, "server", true, at);
+                turn.Plan = new() { CallId = e.CallId, Subtasks = e.Subtasks };
+                break;
+            case PlanEnded when Turn is { } turn:
+                turn.Plan = null;
                 break;
             case TurnCancelled:
-                Turn = null;
+                EndTurn("cancelled", "Cancelled.");
                 // A person who stops does not want the next message to start by itself; what was said stays in the conversation.
                 KeepWaiting();
                 break;
@@ -164,6 +182,33 @@ internal sealed partial class SessionState
         return null;
     }
 
+    private void EndTurn(string status, string text)
+    {
+        if (Task is not null && Turn is { } turn)
+            TaskOutcome = new(status, text, turn.Step, turn.Usage);
+        Turn = null;
+    }
+
+    private void Apply(TaskDelegated e, TurnState turn, DateTimeOffset at)
+    {
+        turn.Tasks.Add(new() { Order = e });
+        if (e.Subtask is null && FindCall(e.CallId) is { } call)
+            (call.Stage, call.Executor, call.Delegated, call.DispatchedAt) = (CallStage.Dispatched, "server", true, at);
+    }
+
+    private void Apply(TaskEnded e, TurnState turn)
+    {
+        if (turn.Tasks.Find(t => t.Order.ChildId == e.ChildId) is not { } task)
+            return;
+        (task.Status, task.Text) = (e.Status, e.Text);
+        if (e.Usage is not { } usage)
+            return;
+        Usage += usage;
+        turn.Usage += usage;
+        var agent = task.Order.Agent;
+        AgentUsage[agent] = AgentUsage.TryGetValue(agent, out var spent) ? spent + usage : usage;
+    }
+
     private void KeepWaiting()
     {
         foreach (var waiting in Queue)
@@ -179,6 +224,7 @@ internal sealed partial class SessionState
         Turn = new() { TurnId = e.TurnId, MessageId = e.MessageId };
         if (message.By is { } author)
             Turn.Authors.Add(author);
+        Turn.Authors.AddRange(Task?.Authors ?? []);
         if (e.AnswersCall is { } callId)
         {
             OpenQuestion = null;
@@ -282,6 +328,11 @@ internal sealed partial class SessionState
                 Turn.Recent[recent] = Turn.Recent[recent] with { Result = Ended[e.CallId].ResultHash };
             if (e.Status == CallStatus.OutcomeUnknown)
                 UnknownOutcomes.Add(call.ToolName + call.Hash);
+        }
+        foreach (var task in Turn?.Tasks ?? [])
+        {
+            if (task.Status is null && task.Order.CallId == e.CallId)
+                task.Status = TaskState.Abandoned;
         }
         Transcript.Add(new ToolEntry(e.CallId, e.ToolName, e.Status, e.Result, e.Error, e.ErrorCode));
         MessageCount++;

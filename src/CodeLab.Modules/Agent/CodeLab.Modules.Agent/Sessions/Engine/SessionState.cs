@@ -43,6 +43,12 @@ internal sealed partial class SessionState
     public long ClearedSeq { get; set; }
     public ExecutorProfile? Executor { get; set; }
 
+    /// <summary>What the session is to do, when an agent of another one began it.</summary>
+    public TaskOrigin? Task { get; set; }
+
+    /// <summary>In a session with a <see cref="Task"/>: how its turn ended.</summary>
+    public TaskOutcome? TaskOutcome { get; set; }
+
     /// <summary>The conversation the model is shown: every call has exactly one result before the next model call.</summary>
     public List<TranscriptEntry> Transcript { get; set; } = [];
 
@@ -109,6 +115,7 @@ internal sealed partial class SessionState
         Turn is null ? "idle"
         : Turn.Phase == TurnPhase.CallingModel ? "thinking"
         : Turn.Calls.Exists(c => c.Stage == CallStage.AwaitingApproval) ? "waiting_approval"
+        : Turn.Calls.Exists(c => c is { Stage: CallStage.Dispatched, Delegated: true }) ? "executing_tool"
         : Turn.Calls.Exists(c => c.Stage == CallStage.Dispatched) ? (ExecutorOnline ? "executing_tool" : "waiting_client")
         : "waiting_client";
 }
@@ -204,12 +211,43 @@ internal sealed class TurnState
     /// <summary>Calls of the current step.</summary>
     public List<CallState> Calls { get; set; } = [];
 
+    /// <summary>Tasks the turn gave to sessions of their own, in order.</summary>
+    public List<TaskState> Tasks { get; set; } = [];
+
+    /// <summary>The plan that is carried out.</summary>
+    public PlanState? Plan { get; set; }
+
     /// <summary><see cref="DeniedSteps"/>, the current step included.</summary>
     public int CountDeniedSteps() => Calls.Count > 0 && Calls.TrueForAll(c => c.EndStatus == CallStatus.Denied) ? DeniedSteps + 1 : 0;
 }
 
 /// <summary>A call of this turn and what came back, as hashes.</summary>
 internal sealed record RecentCall(string CallId, string Key, string? Result);
+
+/// <summary>A task that a session of its own does.</summary>
+internal sealed class TaskState
+{
+    public required TaskDelegated Order { get; init; }
+
+    /// <summary>Its call ended before it did: nobody waits for it any more.</summary>
+    public const string Abandoned = "abandoned";
+
+    /// <summary>Null while it is done.</summary>
+    public string? Status { get; set; }
+
+    /// <summary>What came of it, for the tasks that build on it.</summary>
+    public string? Text { get; set; }
+}
+
+/// <summary>A plan that is carried out.</summary>
+internal sealed class PlanState
+{
+    public required string CallId { get; init; }
+    public required IReadOnlyList<PlanSubtask> Subtasks { get; init; }
+}
+
+/// <summary>How the turn of a task ended.</summary>
+internal sealed record TaskOutcome(string Status, string Text, int Steps, TokenUsage Usage);
 
 /// <summary>What a turn waits for.</summary>
 internal enum TurnPhase
@@ -237,6 +275,9 @@ internal sealed class CallState
     /// <summary>The role that another person than the owner must have to approve it.</summary>
     public string? ApproverRole { get; set; }
     public string? Executor { get; set; }
+
+    /// <summary>True when sessions of their own answer it, and no client.</summary>
+    public bool Delegated { get; set; }
     public int Attempt { get; set; }
     public long Epoch { get; set; }
     public int TimeoutSeconds { get; set; }

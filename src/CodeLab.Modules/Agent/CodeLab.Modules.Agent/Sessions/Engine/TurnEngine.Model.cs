@@ -133,6 +133,12 @@ internal sealed partial class TurnEngine
                     SwitchByModel(step, call);
                 else if (tool.Name == "attempt_completion")
                     completion = Completion(step, call, alone: calls.Count == 1);
+                else if (tool.Name == _delegateTask)
+                    Delegate(step, call);
+                else if (tool.Name == _createPlan && calls.Count == 1)
+                    ProposePlan(step, call);
+                else if (tool.Name == _createPlan)
+                    Deny(step, call, "CALL_ALONE", "Propose your plan in a step of its own, when no other call is open.");
                 else if (calls.Count == 1)
                     question = (call, tool);
                 else
@@ -317,6 +323,8 @@ internal sealed partial class TurnEngine
             return;
         foreach (var call in turn.Calls)
         {
+            if (call.Delegated)
+                continue;
             if (executor.OneAtATime == true && call.Stage is CallStage.AwaitingApproval or CallStage.Dispatched)
                 break;
             if (call.Stage != CallStage.Ready)
@@ -330,12 +338,18 @@ internal sealed partial class TurnEngine
         }
     }
 
+    private void RunReady(Step step)
+    {
+        StartReadyPlan(step);
+        DispatchReady(step);
+    }
+
     private void ContinueAfterCalls(Step step)
     {
         if (step.State.Turn is not { Phase: TurnPhase.RunningTools } turn)
             return;
         JudgeWaiting(step);
-        DispatchReady(step);
+        RunReady(step);
         if (turn.Calls.TrueForAll(c => c.Stage == CallStage.Ended))
             NextModelStep(step);
     }

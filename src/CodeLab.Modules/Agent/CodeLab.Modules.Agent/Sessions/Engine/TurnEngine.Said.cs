@@ -117,6 +117,12 @@ internal sealed partial class TurnEngine
         var state = step.State;
         if (state.FindCall(result.CallId) is { } call && call.Stage != CallStage.Ended)
         {
+            // What the server does itself has no result of a client.
+            if (ToolCatalog.Find(call.ToolName) is { Kind: ToolKind.Server })
+            {
+                step.Refuse(SessionErrors.UnknownCall(result.CallId));
+                return;
+            }
             // Whoever runs a call can not be the second person that must approve it.
             if (call.Stage == CallStage.AwaitingApproval && (!result.ImpliesApproval || call.ApproverRole is not null))
             {
@@ -213,7 +219,8 @@ internal sealed partial class TurnEngine
             case "approve":
                 step.Emit(Resolved(call, "approve", caller, decision, null, null, Rule(step, caller, decision, call, call.Arguments)));
                 Allow(step, call, $"Approved by a person through {caller.Door}", $"person:{caller.UserId}");
-                DispatchReady(step);
+                RunReady(step);
+                ContinueAfterCalls(step);
                 break;
             case "edit":
                 Edit(step, caller, decision, call);
@@ -249,6 +256,11 @@ internal sealed partial class TurnEngine
             return;
         }
         var arguments = ((ToolArgumentsResult.Valid)read).Arguments;
+        if (tool.Name == _createPlan && PlanReading.Read(arguments, limits.PlanSubtasks).Problem is { } wrong)
+        {
+            step.Refuse(SessionErrors.InvalidArguments(wrong));
+            return;
+        }
         // An edit is judged like a new call: it may need a person's yes, which this is, but not exceed what the agent may do (security.md §8.2).
         var judged = ApprovalPolicy.Judge(JudgementOf(step, tool, arguments, withRemembered: false));
         if (judged is Verdict.Deny denied)
@@ -264,7 +276,8 @@ internal sealed partial class TurnEngine
         var rule = Rule(step, caller, decision, call, arguments);
         step.Emit(Resolved(call, "edit", caller, decision, arguments, ToolArguments.ArgumentsHash(arguments), rule));
         Allow(step, call, $"Edited and approved by a person through {caller.Door}", $"person:{caller.UserId}");
-        DispatchReady(step);
+        RunReady(step);
+        ContinueAfterCalls(step);
     }
 
     private static ApprovalResolved Resolved(

@@ -26,7 +26,12 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         switch (input)
         {
             case EngineInput.Create create:
-                step.Emit(new SessionCreated(create.Owner, create.Agent ?? AgentCatalog.Orchestrator, create.Title, create.Model));
+                step.Emit(
+                    new SessionCreated(create.Owner, create.Agent ?? AgentCatalog.Orchestrator, create.Title, create.Model)
+                    {
+                        Task = create.Task,
+                    }
+                );
                 break;
             case EngineInput.Update update:
                 step.Emit(new SessionUpdated(update.Title, update.Description, update.Model));
@@ -71,6 +76,9 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             case EngineInput.Recover:
                 Recover(step);
                 break;
+            case EngineInput.TaskEnded ended:
+                TaskOver(step, ended);
+                break;
             case EngineInput.Copied copied:
                 Copied(step, copied);
                 break;
@@ -91,7 +99,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
     {
         var agent = AgentOf(state);
         if (state.Offer is null || !ReferenceEquals(state.Offer.Agent, agent))
-            state.Offer = ToolOffer.For(agent, ClientTools.Read(state.Executor?.Tools));
+            state.Offer = ToolOffer.For(agent, ClientTools.Read(state.Executor?.Tools), tool => MayOffer(state, tool));
         return state.Offer;
     }
 
@@ -107,7 +115,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
             return;
         foreach (var call in turn.Calls)
             call.WaitedSeconds = 0;
-        DispatchReady(step);
+        RunReady(step);
         ContinueAfterCalls(step);
     }
 
@@ -147,6 +155,8 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         var turn = state.Turn!;
         var agent = AgentOf(state);
         var most = limits.TurnSteps > 0 ? Math.Min(limits.TurnSteps, agent.MaxSteps) : agent.MaxSteps;
+        if (state.Task is { } task)
+            most = Math.Min(most, task.MaxSteps);
         if (turn.Step >= most)
         {
             FailTurn(
@@ -215,10 +225,13 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
     /// <summary>Why the next call would pass a budget, or null. What it will need is what it sends, at the price paid so far.</summary>
     private string? OverBudget(SessionState state, TurnState turn)
     {
-        if (limits is { TurnTokens: 0, SessionTokens: 0, TurnCost: 0, SessionCost: 0 })
+        var own = state.Task?.MaxTokens ?? 0;
+        if (own == 0 && limits is { TurnTokens: 0, SessionTokens: 0, TurnCost: 0, SessionCost: 0 })
             return null;
         var next = _context.Measure(state, AgentOf(state), OfferOf(state));
         var (ofTurn, ofSession) = (Tokens(turn.Usage), Tokens(state.Usage));
+        if (own > 0 && ofSession + next > own)
+            return $"The task used {ofSession} of its {own} tokens, and the next step needs about {next}.";
         if (limits.TurnTokens > 0 && ofTurn + next > limits.TurnTokens)
             return $"The turn used {ofTurn} of {limits.TurnTokens} tokens, and the next step needs about {next}. Send \"continue\" to go on in a new turn.";
         if (limits.SessionTokens > 0 && ofSession + next > limits.SessionTokens)
@@ -288,6 +301,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
                 continue;
             if (call.Stage == CallStage.AwaitingApproval)
                 step.Emit(new ApprovalResolved(call.CallId, call.ToolName, "cancel", null, "server", null, null, null, null));
+            EndPlan(step, call.CallId, "cancelled");
             step.Emit(new CallEnded(call.CallId, call.ToolName, status, null, why, null));
         }
     }
@@ -324,8 +338,9 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
                     continue;
                 if (call.Stage == CallStage.AwaitingApproval)
                     step.Emit(new ApprovalResolved(call.CallId, call.ToolName, "cancel", null, "server", null, null, null, null));
+                EndPlan(step, call.CallId, "cancelled");
                 step.Emit(
-                    call.Stage == CallStage.Dispatched
+                    call is { Stage: CallStage.Dispatched, Delegated: false }
                         ? new CallEnded(
                             call.CallId,
                             call.ToolName,
@@ -352,7 +367,7 @@ internal sealed partial class TurnEngine(AgentCatalog agents, AgentRouter router
         {
             if (call.Stage == CallStage.AwaitingApproval)
                 ended |= ExpireApproval(step, call, tick);
-            else if (call.Stage == CallStage.Dispatched)
+            else if (call is { Stage: CallStage.Dispatched, Delegated: false })
                 ended |= GiveUpOnResult(step, call, tick);
         }
         if (ended)

@@ -53,6 +53,68 @@ internal static class FrameMapper
                 Timestamp = at,
                 Metadata = SuggestionsOf(e),
             },
+            TaskDelegated e => new TaskStartedFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                CallId = e.CallId,
+                ChildId = e.ChildId,
+                Agent = e.Agent,
+                Title = e.Title,
+                Content = e.Task,
+                Subtask = e.Subtask,
+                MaxSteps = e.MaxSteps,
+                Timestamp = at,
+            },
+            TaskEnded e => new TaskEndedFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                CallId = e.CallId,
+                ChildId = e.ChildId,
+                Status = e.Status,
+                Content = e.Text,
+                Subtask = e.Subtask,
+                Steps = e.Steps,
+                Usage = e.Usage,
+                Timestamp = at,
+            },
+            PlanStarted e => new PlanUpdateFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                PlanId = e.CallId,
+                Title = e.Title,
+                Steps =
+                [
+                    .. e.Subtasks.Select(s => new PlanStep
+                    {
+                        Id = s.Number,
+                        Desc = s.Title,
+                        Agent = s.Agent,
+                        Dependencies = s.Dependencies,
+                    }),
+                ],
+                Timestamp = at,
+            },
+            PlanEnded e => new PlanCompletedFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                PlanId = e.CallId,
+                Status = e.Status,
+                Completed = e.Completed,
+                Total = e.Total,
+                Timestamp = at,
+            },
+            ApprovalRequested { ToolName: "create_plan" } e => new PlanApprovalRequiredFrame
+            {
+                SessionId = state.Id,
+                Seq = seq,
+                CallId = e.CallId,
+                Plan = Arguments(state, e.CallId, original: true),
+                Timestamp = at,
+            },
             ApprovalRequested e => new ToolCallFrame
             {
                 SessionId = state.Id,
@@ -166,7 +228,9 @@ internal static class FrameMapper
             CallId = call.CallId,
             ToolName = call.ToolName,
             Arguments = call.Arguments,
-            RequiresApproval = false,
+            RequiresApproval = call.Stage == CallStage.AwaitingApproval,
+            RuleId = call.Stage == CallStage.AwaitingApproval ? call.RuleId : null,
+            ApproverRole = call.Stage == CallStage.AwaitingApproval ? call.ApproverRole : null,
             Reason = call.Reason,
             AllowedBy = call.AllowedBy,
             Executor = call.Executor,

@@ -40,6 +40,10 @@ internal static class EventCodec
         Kind("turn.failed", LogJson.Default.TurnFailed),
         Kind("turn.cancelled", LogJson.Default.TurnCancelled),
         Kind("session.copied", LogJson.Default.SessionCopied),
+        Kind("task.delegated", LogJson.Default.TaskDelegated),
+        Kind("task.ended", LogJson.Default.TaskEnded),
+        Kind("plan.started", LogJson.Default.PlanStarted),
+        Kind("plan.ended", LogJson.Default.PlanEnded),
     ];
 
     private static readonly FrozenDictionary<string, JsonTypeInfo> _byName = _kinds.ToFrozenDictionary(k => k.Name, k => k.Info);
@@ -124,6 +128,10 @@ internal static class EventCodec
 [JsonSerializable(typeof(TurnFailed))]
 [JsonSerializable(typeof(TurnCancelled))]
 [JsonSerializable(typeof(SessionCopied))]
+[JsonSerializable(typeof(TaskDelegated))]
+[JsonSerializable(typeof(TaskEnded))]
+[JsonSerializable(typeof(PlanStarted))]
+[JsonSerializable(typeof(PlanEnded))]
 [JsonSerializable(typeof(RememberedRule))]
 [JsonSerializable(typeof(SessionState))]
 internal sealed partial class LogJson : JsonSerializerContext;

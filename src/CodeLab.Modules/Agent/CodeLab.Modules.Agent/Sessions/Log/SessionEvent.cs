@@ -12,7 +12,11 @@ namespace CodeLab.Modules.Agent.Sessions.Log;
 internal abstract record SessionEvent;
 
 /// <summary>The session began.</summary>
-internal sealed record SessionCreated(string Owner, string Agent, string? Title, string? Model) : SessionEvent;
+internal sealed record SessionCreated(string Owner, string Agent, string? Title, string? Model) : SessionEvent
+{
+    /// <summary>What it is to do, when an agent of another session began it.</summary>
+    public TaskOrigin? Task { get; init; }
+}
 
 /// <summary>Title, description or model changed; null = unchanged.</summary>
 internal sealed record SessionUpdated(string? Title, string? Description, string? Model) : SessionEvent;
@@ -192,7 +196,88 @@ internal static class Origins
 
     /// <summary>Read from an exported file.</summary>
     public const string Import = "import";
+
+    /// <summary>Begun by an agent of another session, which waits for what comes of it.</summary>
+    public const string Task = "task";
 }
+
+/// <summary>Where a session that works on a task comes from, and what it may.</summary>
+/// <param name="ParentId">The session that waits for it.</param>
+/// <param name="RootId">The session at the top, which people are attached to: its client runs the calls, its people decide.</param>
+/// <param name="CallId">The call of the parent that it answers; also the id of the message that begins it.</param>
+/// <param name="Depth">1 below a session of a person.</param>
+/// <param name="Tools">The only tools it has of its agent's; null = all of them.</param>
+/// <param name="MaxSteps">Model steps it may take.</param>
+/// <param name="MaxTokens">Tokens it may use; 0 = no budget of its own.</param>
+internal sealed record TaskOrigin(
+    string ParentId,
+    string RootId,
+    string CallId,
+    int Depth,
+    IReadOnlyList<string>? Tools,
+    int MaxSteps,
+    long MaxTokens
+)
+{
+    /// <summary>Level chosen in the parent; the task is no looser.</summary>
+    public string? Autonomy { get; init; }
+
+    /// <summary>Who said what the parent works on: none of them is a second person here either.</summary>
+    public IReadOnlyList<string>? Authors { get; init; }
+}
+
+/// <summary>The intent to have a task done by a session of its own, committed before that session is made.</summary>
+/// <param name="CallId">The call it answers.</param>
+/// <param name="ChildId">The session that does it.</param>
+/// <param name="Agent">The agent that begins.</param>
+/// <param name="Title">A few words for people.</param>
+/// <param name="Task">What it is told.</param>
+/// <param name="Tools">The only tools it has of its agent's; null = all of them.</param>
+/// <param name="MaxSteps">Model steps it may take.</param>
+/// <param name="MaxTokens">Tokens it may use; 0 = no budget of its own.</param>
+internal sealed record TaskDelegated(
+    string CallId,
+    string ChildId,
+    string Agent,
+    string Title,
+    string Task,
+    IReadOnlyList<string>? Tools,
+    int MaxSteps,
+    long MaxTokens
+) : SessionEvent
+{
+    /// <summary>Number of the plan's subtask, from 1.</summary>
+    public int? Subtask { get; init; }
+}
+
+/// <summary>A task is over. <paramref name="Status"/>: <c>completed</c>, <c>failed</c> or <c>cancelled</c>.</summary>
+internal sealed record TaskEnded(string CallId, string ChildId, string Status, string Text, int Steps, TokenUsage? Usage) : SessionEvent
+{
+    /// <summary>Number of the plan's subtask, from 1.</summary>
+    public int? Subtask { get; init; }
+}
+
+/// <summary>A plan was approved and is carried out.</summary>
+internal sealed record PlanStarted(string CallId, string Title, string? Description, IReadOnlyList<PlanSubtask> Subtasks) : SessionEvent;
+
+/// <summary>A plan is over. <paramref name="Status"/>: <c>completed</c>, <c>failed</c> or <c>cancelled</c>.</summary>
+internal sealed record PlanEnded(string CallId, string Status, int Completed, int Total) : SessionEvent;
+
+/// <summary>A part of a plan.</summary>
+/// <param name="Number">From 1, in the order the plan names them.</param>
+/// <param name="Title">A few words.</param>
+/// <param name="Description">What is to be done.</param>
+/// <param name="Agent">The agent that does it.</param>
+/// <param name="EstimatedMinutes">As the architect guesses.</param>
+/// <param name="Dependencies">Numbers of the parts that must be done before.</param>
+internal sealed record PlanSubtask(
+    int Number,
+    string Title,
+    string Description,
+    string Agent,
+    int? EstimatedMinutes,
+    IReadOnlyList<int> Dependencies
+);
 
 /// <summary>A call as the model asked for it, with canonical name and arguments.</summary>
 /// <param name="CallId">Made by the server, never reused.</param>
@@ -215,6 +300,9 @@ internal sealed record ExecutorProfile(
 {
     /// <summary>True for a client that can have only one call open: the next is dispatched when the one before has ended.</summary>
     public bool? OneAtATime { get; init; }
+
+    /// <summary>True for a client that shows plans and lets people decide about them.</summary>
+    public bool? Plans { get; init; }
 }
 
 /// <summary>Why the model is called.</summary>

@@ -76,7 +76,7 @@ internal sealed class ListSessionsHandler(ISessionStore store, SessionShares sha
     }
 }
 
-internal sealed class GetPendingApprovalsHandler(ISessionStore store, SessionAccess access)
+internal sealed class GetPendingApprovalsHandler(ISessionStore store, SessionAccess access, SessionShares shares)
     : IRequestHandler<GetPendingApprovalsQuery, Result<PendingApprovalList>>
 {
     public async Task<Result<PendingApprovalList>> Handle(GetPendingApprovalsQuery query, CancellationToken cancellationToken)
@@ -84,8 +84,10 @@ internal sealed class GetPendingApprovalsHandler(ISessionStore store, SessionAcc
         var found = await access.FindAsync(query.Caller, query.SessionId, SessionRight.Watch, cancellationToken);
         if (!found.IsOk)
             return found.Error;
-        // Plans are not asked about here: clients that announce them approve them on their live connection.
-        var rows = query.RequestType == "plan" ? [] : await store.PendingApprovalsAsync(query.SessionId, cancellationToken);
+        var rows = new List<ApprovalRow>();
+        await AddAsync(rows, query.SessionId, cancellationToken);
+        // Released clients drop the whole list for one plan in it (protocol.md §3.2).
+        rows.RemoveAll(r => query.RequestType != "all" && IsPlan(r) != (query.RequestType == "plan"));
         return new PendingApprovalList
         {
             SessionId = query.SessionId,
@@ -94,13 +96,23 @@ internal sealed class GetPendingApprovalsHandler(ISessionStore store, SessionAcc
         };
     }
 
+    /// <summary>Those of the session, then those of the tasks it waits for: they are decided here too.</summary>
+    private async Task AddAsync(List<ApprovalRow> rows, string sessionId, CancellationToken cancellationToken)
+    {
+        rows.AddRange(await store.PendingApprovalsAsync(sessionId, cancellationToken));
+        foreach (var task in await shares.OpenTasksAsync(sessionId, cancellationToken))
+            await AddAsync(rows, task, cancellationToken);
+    }
+
+    private static bool IsPlan(ApprovalRow row) => row.ToolName == "create_plan";
+
     private static PendingApproval ToApproval(ApprovalRow row)
     {
         var arguments = JsonElement.Parse(row.Arguments.Span);
         return new()
         {
             RequestId = row.CallId,
-            RequestType = "tool",
+            RequestType = IsPlan(row) ? "plan" : "tool",
             Subject = row.ToolName,
             CallId = row.CallId,
             ToolName = row.ToolName,

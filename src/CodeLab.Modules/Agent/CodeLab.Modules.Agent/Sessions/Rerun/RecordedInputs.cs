@@ -27,7 +27,7 @@ internal sealed class RecordedInputs(IReadOnlyList<SessionEvent?> log)
     public IReadOnlyList<RecordedInput> At(int index, SessionState state, DateTimeOffset at) =>
         log[index] switch
         {
-            SessionCreated e => [new(new EngineInput.Create(e.Owner, e.Title, e.Agent, e.Model))],
+            SessionCreated e => [new(new EngineInput.Create(e.Owner, e.Title, e.Agent, e.Model) { Task = e.Task })],
             SessionUpdated e => [new(new EngineInput.Update(e.Title, e.Description, e.Model))],
             SessionDeleted e => [new(new EngineInput.Delete(e.By))],
             ConversationCleared e => [new(new EngineInput.Clear(e.By))],
@@ -61,8 +61,9 @@ internal sealed class RecordedInputs(IReadOnlyList<SessionEvent?> log)
             [
                 Said("", Result(e, implied: state.FindCall(e.CallId)?.Stage != CallStage.Dispatched)),
             ],
+            TaskEnded e => [new(new EngineInput.TaskEnded(e.ChildId, e.Status, e.Text, e.Steps, e.Usage))],
             LateResult e => [Said("", new SessionInput.ToolResult(e.CallId, e.Result, e.Error, null))],
-            ApprovalResolved or CallEnded or TurnCancelled or AssistantWrote { Interrupted: true } => Ends(index),
+            ApprovalResolved or CallEnded or TurnCancelled or PlanEnded or AssistantWrote { Interrupted: true } => Ends(index),
             _ => [],
         };
 
@@ -162,6 +163,7 @@ internal sealed class RecordedInputs(IReadOnlyList<SessionEvent?> log)
                     return i;
                 case CallEnded { Status: CallStatus.Cancelled or CallStatus.OutcomeUnknown }:
                 case ApprovalResolved { Verdict: "cancel" }:
+                case PlanEnded { Status: "cancelled" }:
                 case AssistantWrote { Interrupted: true }:
                     continue;
                 default:

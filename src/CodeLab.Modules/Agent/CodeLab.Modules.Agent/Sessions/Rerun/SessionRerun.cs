@@ -178,6 +178,9 @@ internal sealed class SessionRerun(TurnEngine engine, PolicyContext policy, bool
                         foreach (var call in e.Calls)
                             yield return call.CallId;
                         break;
+                    case TaskDelegated e when prefix == "task_":
+                        yield return e.ChildId;
+                        break;
                     case ApprovalResolved { Remembered.Id: { } id } when prefix == "rem_":
                         yield return id;
                         break;

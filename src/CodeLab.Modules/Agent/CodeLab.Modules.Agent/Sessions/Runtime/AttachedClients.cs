@@ -30,6 +30,7 @@ internal sealed class AttachedClients
                 request.Workspace?.Rules ?? []
             )
             {
+                Plans = request.Capabilities?.Contains(AttachCapabilities.Plans) == true ? true : null,
                 OneAtATime = request.Capabilities?.Contains(AttachCapabilities.OneCallAtATime) == true ? true : null,
             }
             : null;

@@ -41,6 +41,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
     {
         (_state, _snapshotSeq, _epoch, _runtime) = (state, snapshotSeq, epoch, runtime);
         _frames = new(runtime.Publisher, state.Id);
+        _tasks = new(runtime.Tasks);
         _shownStatus = state.Status;
         _lastTick = _lastUsed = runtime.Time.GetUtcNow();
         _loop = Task.Run(RunAsync);
@@ -322,6 +323,7 @@ internal sealed partial class SessionActor : IAsyncDisposable
             await StopModelAsync();
         if (outcome.CallModel is { } key && !_runtime.Drain.IsDraining)
             StartModel(key);
+        _tasks.Follow(_state);
         await ShowStatusAsync();
         return outcome;
     }
@@ -360,7 +362,11 @@ internal sealed partial class SessionActor : IAsyncDisposable
             if (events[i] is AssistantWrote { AsksCall: null })
                 await _frames.EndTextAsync();
             if (FrameMapper.Map(_state, events[i], firstSeq + i, now) is { } frame)
+            {
                 await _frames.PublishAsync(frame);
+                if (Above(frame) is { } above)
+                    await _frames.PublishAsync(above);
+            }
             if (events[i] is AssistantWrote { Usage: { } usage, Model: { } model })
             {
                 await _frames.PublishAsync(

@@ -110,6 +110,67 @@ internal sealed partial class SessionDirectory
         return await _runtime.Store.FindAsync(sessionId, cancellationToken) is { DeletedAt: null } row ? row.Owner : null;
     }
 
+    /// <summary>Carries out what one session has to tell another about a task.</summary>
+    public async Task CarryOutAsync(TaskOrder order)
+    {
+        if (_runtime.Drain.IsDraining)
+            return;
+        switch (order)
+        {
+            case TaskOrder.Begin begin when (await OpenAsync(begin.ChildId, begin.Owner)).Actor is { } child:
+                await child.BeginTaskAsync(begin);
+                break;
+            case TaskOrder.Stop stop when (await OpenAsync(stop.ChildId, null)).Actor is { } child:
+                await child.SayAsync(new SessionCaller(stop.Owner, "server"), new SessionInput.Cancel());
+                break;
+            case TaskOrder.Report report when (await OpenAsync(report.ParentId, null)).Actor is { } parent:
+                await parent.EndTaskAsync(report);
+                break;
+        }
+    }
+
+    /// <summary>The session, of those that do tasks of a session, whose call this is; null when it is none's.</summary>
+    public async Task<string?> FindTaskOfCallAsync(string sessionId, string callId)
+    {
+        foreach (var task in await TasksOfAsync(sessionId))
+        {
+            if ((await task.HasCallAsync(callId)).Value)
+                return task.SessionId;
+            if (await FindTaskOfCallAsync(task.SessionId, callId) is { } deeper)
+                return deeper;
+        }
+        return null;
+    }
+
+    /// <summary>Calls of the tasks of a session that wait for a person or for a client.</summary>
+    public async Task<List<Protocol.Frames.ToolCallFrame>> OpenTaskCallsAsync(string sessionId, string clientId)
+    {
+        List<Protocol.Frames.ToolCallFrame> calls = [];
+        foreach (var task in await TasksOfAsync(sessionId))
+        {
+            calls.AddRange((await task.OpenCallsAsync(clientId)).Value ?? []);
+            calls.AddRange(await OpenTaskCallsAsync(task.SessionId, clientId));
+        }
+        return calls;
+    }
+
+    /// <summary>Lets somebody who may do so in the session above say something to one of its tasks.</summary>
+    public async Task<Result<Protocol.Hub.InputAck>> SayToTaskAsync(SessionCaller caller, string taskId, SessionInput input) =>
+        (await OpenAsync(taskId, null)) is { Actor: { } actor } ? await actor.SayAsync(caller, input) : SessionErrors.NotFound(taskId);
+
+    private async Task<List<SessionActor>> TasksOfAsync(string sessionId)
+    {
+        List<SessionActor> tasks = [];
+        if (!Holds(sessionId) || (await OpenAsync(sessionId, null)).Actor is not { } actor)
+            return tasks;
+        foreach (var child in (await actor.OpenTasksAsync()).Value ?? [])
+        {
+            if ((await OpenAsync(child, null)).Actor is { } task)
+                tasks.Add(task);
+        }
+        return tasks;
+    }
+
     /// <summary>Remembers where a connection is attached, so that its end reaches every session.</summary>
     public void Track(string connectionId, string sessionId) =>
         _connections.GetOrAdd(connectionId, static _ => new(StringComparer.Ordinal)).TryAdd(sessionId, 0);
@@ -135,6 +196,13 @@ internal sealed partial class SessionDirectory
     {
         if (_sessions.ContainsKey(sessionId))
             return;
+        // A task works where the session above it is: that one takes it up, and shows its calls to the people it has.
+        if (await _runtime.Store.FindAsync(sessionId, CancellationToken.None) is { ParentKind: Log.Origins.Task, ParentId: { } above } task)
+        {
+            if (await IsAbandonedAsync(above, sessionId))
+                _runtime.Tasks.Send(new TaskOrder.Stop(sessionId, task.Owner));
+            return;
+        }
         await OpenAsync(sessionId, newOwner: null);
     }
 
@@ -162,6 +230,16 @@ internal sealed partial class SessionDirectory
             _sessions.TryRemove(new(sessionId, lazy));
             throw;
         }
+    }
+
+    /// <summary>Whether nobody waits for a task any more: its end was lost with the process that had to tell it.</summary>
+    private async Task<bool> IsAbandonedAsync(string above, string taskId)
+    {
+        if (await _runtime.Store.FindAsync(above, CancellationToken.None) is not { HasOpenTurn: true, DeletedAt: null })
+            return true;
+        return Holds(above)
+            && (await OpenAsync(above, null)).Actor is { } actor
+            && (await actor.OpenTasksAsync()).Value?.Contains(taskId) == false;
     }
 
     private async Task<Opened> LoadAsync(string sessionId, string? newOwner)

@@ -29,6 +29,11 @@ internal sealed partial class SessionKeeper(
             {
                 await RecoverAsync(stoppingToken);
                 await TickAsync();
+                if (second % 10 == 9)
+                {
+                    foreach (var actor in directory.Loaded)
+                        await actor.RemindTasksAsync();
+                }
                 if (second % 30 == 29)
                     await runtime.Policies.FlushUsesAsync(stoppingToken);
                 if (second % renewEvery == 0)

@@ -20,6 +20,7 @@ internal sealed class SessionRuntime(
     DrainState drain,
     PolicyBook policies,
     PolicyStore rules,
+    TaskOrders tasks,
     IServiceProvider services,
     TimeProvider time,
     ILoggerFactory loggers
@@ -33,6 +34,7 @@ internal sealed class SessionRuntime(
 
     public TurnEngine Engine => engine;
     public PolicyBook Policies => policies;
+    public TaskOrders Tasks => tasks;
     public ISessionStore Store => store;
     public DrainState Drain => drain;
     public TimeProvider Time => time;
@@ -57,6 +59,8 @@ internal sealed class SessionRuntime(
     )
     {
         List<Func<DbConnection, DbTransaction?, Task>>? also = null;
+        if (events is [SessionCreated { Task: not null }, ..])
+            (also ??= []).Add((connection, transaction) => SessionParent.SetAsync(connection, transaction, state));
         foreach (var happened in events)
         {
             if (happened is ApprovalResolved { Remembered: { Id: not null } rule })

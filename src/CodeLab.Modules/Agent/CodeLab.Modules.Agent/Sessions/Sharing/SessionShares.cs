@@ -81,7 +81,8 @@ internal sealed class SessionShares(Database database, IAuditTrail? audit = null
         CancellationToken cancellationToken
     )
     {
-        var where = (page.ActiveOnly ? "s.deleted_at IS NULL AND " : "") + whose;
+        var where =
+            "(s.parent_kind IS NULL OR s.parent_kind <> 'task') AND " + (page.ActiveOnly ? "s.deleted_at IS NULL AND " : "") + whose;
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var count = connection.Command($"SELECT count(*) FROM agent_sessions s WHERE {where}", null, parameters);
         var total = Convert.ToInt32(await count.ExecuteScalarAsync(cancellationToken), CultureInfo.InvariantCulture);
@@ -96,6 +97,22 @@ internal sealed class SessionShares(Database database, IAuditTrail? audit = null
         while (await reader.ReadAsync(cancellationToken))
             rows.Add(SessionRows.ReadSession(reader));
         return (rows, total);
+    }
+
+    /// <summary>Sessions that work on tasks of a session now.</summary>
+    public async Task<IReadOnlyList<string>> OpenTasksAsync(string sessionId, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var command = connection.Command(
+            "SELECT id FROM agent_sessions WHERE parent_id = @session AND parent_kind = 'task' AND has_open_turn ORDER BY created_at, id",
+            null,
+            ("@session", sessionId)
+        );
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var tasks = new List<string>();
+        while (await reader.ReadAsync(cancellationToken))
+            tasks.Add(reader.GetString(0));
+        return tasks;
     }
 
     /// <summary>The shares of a session, oldest first.</summary>

@@ -49,6 +49,13 @@ internal static class LogCheck
                 CallStage.Dispatched
             ),
             LateResult e => state.Ended.ContainsKey(e.CallId) ? null : $"call '{Shown(e.CallId)}' has not ended.",
+            TaskDelegated e => Call(state, e.CallId, null, e.Subtask is null ? CallStage.Open : CallStage.Dispatched)
+                ?? (state.Turn!.Tasks.Exists(t => t.Order.ChildId == e.ChildId) ? "the task was given before." : null),
+            TaskEnded e => state.Turn?.Tasks.Exists(t => t.Order.ChildId == e.ChildId && t.Status is null) == true
+                ? null
+                : "no such task is open.",
+            PlanStarted e => Call(state, e.CallId, null, CallStage.Ready),
+            PlanEnded e => state.Turn?.Plan?.CallId == e.CallId ? null : "no such plan is carried out.",
             TurnCompleted e => Ended(state, e.TurnId),
             TurnFailed e => Ended(state, e.TurnId),
             TurnCancelled e => Ended(state, e.TurnId),

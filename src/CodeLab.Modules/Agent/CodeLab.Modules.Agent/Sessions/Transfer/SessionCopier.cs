@@ -108,7 +108,7 @@ internal sealed class SessionCopier(ISessionStore store, SessionRuntime runtime,
         var state = copy.State;
         List<Func<DbConnection, DbTransaction?, Task>> also =
         [
-            (connection, transaction) => SetParentAsync(connection, transaction, state),
+            (connection, transaction) => SessionParent.SetAsync(connection, transaction, state),
             // What was counted where it happened is not counted again here.
             (connection, transaction) => EventReadings.SkipAsync(connection, transaction, state.Id, state.LastSeq),
         ];
@@ -123,19 +123,6 @@ internal sealed class SessionCopier(ISessionStore store, SessionRuntime runtime,
             also.Add((connection, transaction) => audit.AppendAsync(connection, transaction, entry));
         }
         return also;
-    }
-
-    private static async Task SetParentAsync(DbConnection connection, DbTransaction? transaction, SessionState state)
-    {
-        await using var command = connection.Command(
-            "UPDATE agent_sessions SET parent_id = @parent, parent_seq = @seq, parent_kind = @kind WHERE id = @session",
-            transaction,
-            ("@parent", (object?)state.ParentId ?? DBNull.Value),
-            ("@seq", state.ParentSeq!.Value),
-            ("@kind", state.ParentKind!),
-            ("@session", state.Id)
-        );
-        await command.ExecuteNonQueryAsync();
     }
 
     private sealed class Copy(CopyOrder order, string id, string holder)
@@ -153,7 +140,12 @@ internal sealed class SessionCopier(ISessionStore store, SessionRuntime runtime,
             var (happened, row) = next;
             if (happened is SessionCreated created)
             {
-                happened = created with { Owner = order.Owner };
+                // What it was to do was another session's task; the copy is its owner's.
+                happened = created with
+                {
+                    Owner = order.Owner,
+                    Task = null,
+                };
                 row = row with { Payload = EventCodec.Encode(happened).Payload };
             }
             State.Apply(happened, row.CreatedAt);
