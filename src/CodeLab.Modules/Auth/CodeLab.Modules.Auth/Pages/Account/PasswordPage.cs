@@ -4,7 +4,6 @@ using CodeLab.Modules.Auth.Limits;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace CodeLab.Modules.Auth.Pages.Account;
@@ -22,12 +21,7 @@ internal static class PasswordPage
 
     private static IResult Show(HttpContext http) => Ask(PageContext.Of(http), fault: null);
 
-    private static async Task<IResult> ChangeAsync(
-        HttpContext http,
-        [FromForm] PasswordForm form,
-        OwnPassword password,
-        SignInLimits limits
-    )
+    private static async Task<IResult> ChangeAsync(HttpContext http, PasswordForm form, OwnPassword password, SignInLimits limits)
     {
         var page = PageContext.Of(http);
         var user = page.User!;
@@ -83,4 +77,11 @@ internal static class PasswordPage
     }
 }
 
-internal sealed record PasswordForm(string? Current = null, string? Next = null);
+internal sealed record PasswordForm(string? Current = null, string? Next = null)
+{
+    public static async ValueTask<PasswordForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("current"), form.Text("next"));
+    }
+}

@@ -127,7 +127,7 @@ internal static class SecurityPage
 
     private static async Task<IResult> AddPasskeyAsync(
         HttpContext http,
-        [FromForm] NewPasskeyForm form,
+        NewPasskeyForm form,
         PasskeyCeremonies passkeys,
         SecurityOverview overview
     )
@@ -185,4 +185,11 @@ internal static class SecurityPage
     private static string Grouped(string secret) => string.Join(' ', secret.Chunk(4).Select(c => new string(c)));
 }
 
-internal sealed record NewPasskeyForm(string? Name = null, string? Credential = null, string? State = null);
+internal sealed record NewPasskeyForm(string? Name = null, string? Credential = null, string? State = null)
+{
+    public static async ValueTask<NewPasskeyForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("name"), form.Text("credential"), form.Text("state"));
+    }
+}

@@ -7,7 +7,6 @@ using CodeLab.Modules.Auth.Setup;
 using CodeLab.Modules.Auth.Users;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 
 namespace CodeLab.Modules.Auth.Pages.Links;
@@ -28,7 +27,7 @@ internal static class LinkPages
                     path,
                     (
                         HttpContext http,
-                        [FromForm] LinkForm form,
+                        LinkForm form,
                         AccountLinks links,
                         SignInLimits limits,
                         SecondFactors factors,
@@ -136,4 +135,11 @@ internal static class LinkPages
     }
 }
 
-internal sealed record LinkForm(string? Token = null, string? Password = null);
+internal sealed record LinkForm(string? Token = null, string? Password = null)
+{
+    public static async ValueTask<LinkForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("token"), form.Text("password"));
+    }
+}

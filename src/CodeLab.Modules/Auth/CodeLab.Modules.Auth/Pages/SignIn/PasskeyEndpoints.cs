@@ -31,7 +31,7 @@ internal static class PasskeyEndpoints
 
     private static async Task<IResult> SignInAsync(
         HttpContext http,
-        [FromForm] PasskeyForm form,
+        PasskeyForm form,
         PasskeyCeremonies passkeys,
         EnabledUsers users,
         SignInLimits limits,
@@ -73,7 +73,7 @@ internal static class PasskeyEndpoints
 
     private static async Task<IResult> ConfirmPasswordAsync(
         HttpContext http,
-        [FromForm] ConfirmForm form,
+        ConfirmForm form,
         PasswordSignIn passwords,
         SignInLimits limits,
         BrowserSessions sessions,
@@ -111,7 +111,7 @@ internal static class PasskeyEndpoints
 
     private static async Task<IResult> ConfirmPasskeyAsync(
         HttpContext http,
-        [FromForm] PasskeyForm form,
+        PasskeyForm form,
         PasskeyCeremonies passkeys,
         BrowserSessions sessions,
         SignInOptions options
@@ -174,6 +174,20 @@ internal static class RecentSignIn
         );
 }
 
-internal sealed record PasskeyForm(string? Credential = null, string? State = null, string? Return = null);
+internal sealed record PasskeyForm(string? Credential = null, string? State = null, string? Return = null)
+{
+    public static async ValueTask<PasskeyForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("credential"), form.Text("state"), form.Text("return"));
+    }
+}
 
-internal sealed record ConfirmForm(string? Password = null, string? Return = null);
+internal sealed record ConfirmForm(string? Password = null, string? Return = null)
+{
+    public static async ValueTask<ConfirmForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("password"), form.Text("return"));
+    }
+}

@@ -62,7 +62,7 @@ internal static class SignInEndpoints
 
     private static async Task<IResult> PasswordAsync(
         HttpContext http,
-        [FromForm] SignInForm form,
+        SignInForm form,
         PasswordSignIn passwords,
         SignInLimits limits,
         SecondFactors factors,
@@ -113,7 +113,7 @@ internal static class SignInEndpoints
 
     private static Task<IResult> CodeAsync(
         HttpContext http,
-        [FromForm] CodeForm form,
+        CodeForm form,
         SecondFactors factors,
         PendingSignIn pending,
         BrowserSessions sessions,
@@ -134,7 +134,7 @@ internal static class SignInEndpoints
 
     private static Task<IResult> RecoveryAsync(
         HttpContext http,
-        [FromForm] RecoveryForm form,
+        RecoveryForm form,
         SecondFactors factors,
         PendingSignIn pending,
         BrowserSessions sessions,
@@ -243,8 +243,29 @@ internal sealed class SignInOptions
     public IReadOnlyList<ProviderButton> Providers { get; init; } = [];
 }
 
-internal sealed record SignInForm(string? Username = null, string? Password = null, string? Return = null);
+internal sealed record SignInForm(string? Username = null, string? Password = null, string? Return = null)
+{
+    public static async ValueTask<SignInForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("username"), form.Text("password"), form.Text("return"));
+    }
+}
 
-internal sealed record CodeForm(string? Pending = null, string? Code = null, string? Return = null);
+internal sealed record CodeForm(string? Pending = null, string? Code = null, string? Return = null)
+{
+    public static async ValueTask<CodeForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("pending"), form.Text("code"), form.Text("return"));
+    }
+}
 
-internal sealed record RecoveryForm(string? Pending = null, string? Recovery = null, string? Return = null);
+internal sealed record RecoveryForm(string? Pending = null, string? Recovery = null, string? Return = null)
+{
+    public static async ValueTask<RecoveryForm> BindAsync(HttpContext http)
+    {
+        var form = await PageForm.ReadAsync(http);
+        return new(form.Text("pending"), form.Text("recovery"), form.Text("return"));
+    }
+}
