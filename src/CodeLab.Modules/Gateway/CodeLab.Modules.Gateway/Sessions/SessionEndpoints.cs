@@ -192,9 +192,11 @@ internal static class SessionEndpoints
         ClaimsPrincipal user,
         ISender sender,
         CancellationToken cancellationToken,
-        [FromQuery(Name = "request_type")] string requestType = "tool"
+        [FromQuery(Name = "request_type")] string? requestType = null
     )
     {
+        // Not a default of the parameter: the compiler's delegates would hand an empty text.
+        requestType ??= "tool";
         if (requestType is not ("tool" or "plan" or "all"))
             return _unknownType.ToProblem();
         var pending = await sender.Send(new GetPendingApprovalsQuery(Caller(user), id, requestType), cancellationToken);

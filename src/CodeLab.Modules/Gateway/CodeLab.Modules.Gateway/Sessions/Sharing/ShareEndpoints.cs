@@ -10,6 +10,7 @@ using MediatR;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.Routing;
 
 namespace CodeLab.Modules.Gateway.Sessions.Sharing;
@@ -38,7 +39,14 @@ internal static class ShareEndpoints
             shares
                 .MapPut(
                     $"/{kind}s/{{grantee}}",
-                    ([AsParameters] ShareRoute route, CancellationToken cancelled) => ShareAsync(kind, route, cancelled)
+                    (
+                        string id,
+                        string grantee,
+                        ClaimsPrincipal user,
+                        ISender sender,
+                        [FromBody(EmptyBodyBehavior = EmptyBodyBehavior.Allow)] ShareSessionBody? body,
+                        CancellationToken cancelled
+                    ) => ShareAsync(sender, new(SessionEndpoints.Caller(user), id, kind, grantee, body?.Role ?? "viewer"), cancelled)
                 )
                 .WithName("ShareSessionWith" + name)
                 .WithSummary($"Shares a session with a {kind}, or changes the role")
@@ -50,7 +58,8 @@ internal static class ShareEndpoints
             shares
                 .MapDelete(
                     $"/{kind}s/{{grantee}}",
-                    ([AsParameters] UnshareRoute route, CancellationToken cancelled) => EndAsync(kind, route, cancelled)
+                    (string id, string grantee, ClaimsPrincipal user, ISender sender, CancellationToken cancelled) =>
+                        EndAsync(sender, new(SessionEndpoints.Caller(user), id, kind, grantee), cancelled)
                 )
                 .WithName("UnshareSessionWith" + name)
                 .WithSummary($"Ends sharing a session with a {kind}")
@@ -66,41 +75,21 @@ internal static class ShareEndpoints
         return shares.Error is { } error ? error.ToProblem() : TypedResults.Json(shares.Value, ProtocolJson.Default.SessionShareList);
     }
 
-    private static async Task<IResult> ShareAsync(string kind, ShareRoute route, CancellationToken cancellationToken)
+    private static async Task<IResult> ShareAsync(ISender sender, ShareSessionCommand command, CancellationToken cancellationToken)
     {
-        if (!Ids.IsId(route.Grantee))
+        if (!Ids.IsId(command.GranteeId))
             return _noGrantee.ToProblem();
-        var command = new ShareSessionCommand(
-            SessionEndpoints.Caller(route.User),
-            route.Id,
-            kind,
-            route.Grantee,
-            route.Body?.Role ?? "viewer"
-        );
-        var share = await route.Sender.Send(command, cancellationToken);
+        var share = await sender.Send(command, cancellationToken);
         return share.Error is { } error ? error.ToProblem() : TypedResults.Json(share.Value, ProtocolJson.Default.SessionShare);
     }
 
-    private static async Task<IResult> EndAsync(string kind, UnshareRoute route, CancellationToken cancellationToken)
+    private static async Task<IResult> EndAsync(ISender sender, UnshareSessionCommand command, CancellationToken cancellationToken)
     {
-        if (!Ids.IsId(route.Grantee))
+        if (!Ids.IsId(command.GranteeId))
             return _noGrantee.ToProblem();
-        var command = new UnshareSessionCommand(SessionEndpoints.Caller(route.User), route.Id, kind, route.Grantee);
-        var ended = await route.Sender.Send(command, cancellationToken);
+        var ended = await sender.Send(command, cancellationToken);
         return ended.Error is { } error
             ? error.ToProblem()
-            : TypedResults.Json(new ShareRemoved { Status = "removed", SessionId = route.Id }, ProtocolJson.Default.ShareRemoved);
+            : TypedResults.Json(new ShareRemoved { Status = "removed", SessionId = command.SessionId }, ProtocolJson.Default.ShareRemoved);
     }
-
-    /// <summary>What a route that shares is told.</summary>
-    internal readonly record struct ShareRoute(
-        string Id,
-        string Grantee,
-        ClaimsPrincipal User,
-        ISender Sender,
-        [FromBody(EmptyBodyBehavior = Microsoft.AspNetCore.Mvc.ModelBinding.EmptyBodyBehavior.Allow)] ShareSessionBody? Body
-    );
-
-    /// <summary>What a route that ends a share is told.</summary>
-    internal readonly record struct UnshareRoute(string Id, string Grantee, ClaimsPrincipal User, ISender Sender);
 }
