@@ -81,6 +81,7 @@ public static class LlmModule
         services.AddSingleton<CallLimiter>();
         services.AddSingleton<RoutePlans>();
         services.AddSingleton<CircuitBreakers>();
+        services.AddSingleton<ProviderHealthBook>();
         services.AddSingleton<HealthChecks>();
         services.AddSingleton<AnswerCache>();
         services.AddSingleton<ICallGate, CallGate>();

@@ -43,6 +43,39 @@ public sealed record GetUsageQuery : IRequest<Result<UsageReport>>
 /// <param name="UserId">Of this user only.</param>
 public sealed record StreamCallsQuery(DateTimeOffset From, DateTimeOffset To, string? UserId = null) : IStreamRequest<CallInfo>;
 
+/// <summary>Reads the newest calls first, a page at a time. Error: <c>INVALID_REQUEST</c> (400) for a cursor that is none.</summary>
+public sealed record ListCallsQuery : IRequest<Result<CallPage>>
+{
+    /// <summary>Start, UTC; null = the beginning.</summary>
+    public DateTimeOffset? From { get; init; }
+
+    /// <summary>End, UTC, exclusive; null = now.</summary>
+    public DateTimeOffset? To { get; init; }
+
+    /// <summary>Of this user only.</summary>
+    public string? UserId { get; init; }
+
+    /// <summary>Of this provider only.</summary>
+    public string? Provider { get; init; }
+
+    /// <summary>Of this model only.</summary>
+    public string? Model { get; init; }
+
+    /// <summary>With this outcome only: <c>completed</c>, <c>cancelled</c>, an error code, or <c>failed</c> for all but those two.</summary>
+    public string? Outcome { get; init; }
+
+    /// <summary>Calls of a page, 1 to 500. Default 100.</summary>
+    public int Limit { get; init; } = 100;
+
+    /// <summary><see cref="CallPage.NextCursor"/> of the page before; null = the first page.</summary>
+    public string? Cursor { get; init; }
+}
+
+/// <summary>A page of calls.</summary>
+/// <param name="Items">Newest first.</param>
+/// <param name="NextCursor">Where the next page begins; null = this was the last one.</param>
+public sealed record CallPage(IReadOnlyList<CallInfo> Items, string? NextCursor);
+
 /// <summary>Answer of <see cref="GetUsageQuery"/>.</summary>
 /// <param name="From">Start, as rounded.</param>
 /// <param name="To">End, as rounded.</param>

@@ -24,6 +24,8 @@ namespace CodeLab.Modules.Llm.Admin;
 [JsonSerializable(typeof(Deleted))]
 [JsonSerializable(typeof(ContentLogging))]
 [JsonSerializable(typeof(CacheStats))]
+[JsonSerializable(typeof(Page<ProviderHealth>))]
+[JsonSerializable(typeof(CallPage))]
 [JsonSerializable(typeof(UsageReport))]
 [JsonSerializable(typeof(Dictionary<string, decimal>))]
 internal sealed partial class AdminJson : JsonSerializerContext;

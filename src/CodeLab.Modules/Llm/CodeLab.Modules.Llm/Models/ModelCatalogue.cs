@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Llm.Providers;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Routing;
 using CodeLab.Modules.Llm.Usage;
 using CodeLab.Protocol.Rest;
 using Microsoft.Extensions.Configuration;
@@ -24,6 +25,7 @@ internal sealed partial class ModelCatalogue : IDisposable
     private readonly ModelFactsBook _facts;
     private readonly ProviderTransport _transport;
     private readonly EgressBook _egress;
+    private readonly ProviderHealthBook _health;
     private readonly TimeProvider _time;
     private readonly ILogger<ModelCatalogue> _logger;
     private readonly Dictionary<string, IProviderKind> _kinds;
@@ -41,11 +43,12 @@ internal sealed partial class ModelCatalogue : IDisposable
         ModelFactsBook facts,
         ProviderTransport transport,
         EgressBook egress,
+        ProviderHealthBook health,
         TimeProvider time,
         ILogger<ModelCatalogue> logger
     )
     {
-        (_options, _facts, _transport, _egress, _time, _logger) = (options.Value, facts, transport, egress, time, logger);
+        (_options, _facts, _transport, _egress, _health, _time, _logger) = (options.Value, facts, transport, egress, health, time, logger);
         _kinds = kinds.ToDictionary(kind => kind.Kind, StringComparer.Ordinal);
         _environment =
         [
@@ -216,6 +219,7 @@ internal sealed partial class ModelCatalogue : IDisposable
             var listed = await entry.Kind.ListModelsAsync(provider, http, call.Token);
             if (!entry.Answered && entry.Settings.BaseUrl is not null)
                 Listed(provider.Name, listed.Count);
+            _health.Succeeded(provider, EgressReasons.Models);
             return entry with
             {
                 Models = [.. provider.Models.Union(listed, StringComparer.Ordinal)],
@@ -227,15 +231,14 @@ internal sealed partial class ModelCatalogue : IDisposable
         catch (Exception e)
             when (!cancellationToken.IsCancellationRequested && (ProviderException.In(e) is not null || e is OperationCanceledException))
         {
+            var failure = ProviderException.In(e) ?? new ProviderException(FailureCodes.Timeout, $"{provider.Name} does not answer.", e);
             // Silence where nobody promised an answer is no news.
             if (!provider.IsProbed)
-                NotListed(provider.Name, ProviderException.In(e)?.Code ?? FailureCodes.Timeout, ProviderException.In(e)?.Status ?? 0);
-            return entry with
             {
-                Answered = false,
-                Fault = ProviderException.In(e)?.Message ?? $"{provider.Name} does not answer.",
-                CheckedAt = _time.GetUtcNow(),
-            };
+                NotListed(provider.Name, failure.Code, failure.Status ?? 0);
+                _health.Failed(provider, EgressReasons.Models, failure);
+            }
+            return entry with { Answered = false, Fault = failure.Message, CheckedAt = _time.GetUtcNow() };
         }
     }
 

@@ -1,8 +1,6 @@
 using System.Buffers;
 using System.Text;
-using System.Text.RegularExpressions;
 using CodeLab.BuildingBlocks.Data;
-using CodeLab.BuildingBlocks.Secrets;
 using CodeLab.Modules.Llm.Admin;
 using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Persistence;
@@ -80,14 +78,7 @@ internal sealed partial class ContentBook(Database database, ControlStore contro
 
     private static string Masked(ReadOnlyMemory<byte> text) =>
         // PostgreSQL takes no NUL in a text.
-        JsonSecrets().Replace(Redaction.Mask(Encoding.UTF8.GetString(text.Span)), "\"${name}\":\"***\"").Replace('\0', ' ');
-
-    [GeneratedRegex(
-        @"""(?<name>[^""\\]{0,60}(?:key|token|password|passwd|pwd|secret|authorization))""\s*:\s*""(?:[^""\\]|\\.)*""?",
-        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture,
-        1000
-    )]
-    private static partial Regex JsonSecrets();
+        ContentMask.Mask(Encoding.UTF8.GetString(text.Span)).Replace('\0', ' ');
 
     [LoggerMessage(4027, LogLevel.Warning, "Contents could not be kept or deleted ({Failure})")]
     private partial void NotKept(string failure);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using CodeLab.Modules.Llm.Calls;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Usage;
 using Microsoft.Extensions.Logging;
 
 namespace CodeLab.Modules.Llm.Routing;
@@ -9,7 +10,8 @@ namespace CodeLab.Modules.Llm.Routing;
 /// Retries a target while that makes sense, then goes on to the next. Targets whose breaker is open are passed over; when all are, the call
 /// fails at once instead of waiting for providers that are known to be down.
 /// </summary>
-internal sealed partial class CallRouter(CircuitBreakers breakers, TimeProvider time, ILogger<CallRouter> logger) : ICallRouter
+internal sealed partial class CallRouter(CircuitBreakers breakers, ProviderHealthBook health, TimeProvider time, ILogger<CallRouter> logger)
+    : ICallRouter
 {
     public async ValueTask<CallStart<T>> StartAsync<TState, T>(
         CallAdmission admission,
@@ -30,6 +32,7 @@ internal sealed partial class CallRouter(CircuitBreakers breakers, TimeProvider 
                 {
                     var answer = await attempt(state, target, cancellationToken);
                     breaker.Succeeded();
+                    health.Succeeded(target.Provider, EgressReasons.Call, target.Model);
                     return new(answer, target, attempts);
                 }
                 catch (ProviderException failure)
@@ -37,6 +40,7 @@ internal sealed partial class CallRouter(CircuitBreakers breakers, TimeProvider 
                     failure.Attempts = attempts;
                     failure.Target = target;
                     last = failure;
+                    health.Failed(target.Provider, EgressReasons.Call, failure, target.Model);
                     Count(breaker, failure);
                     // A request nobody would take: asking others only costs time.
                     if (failure.Code == FailureCodes.InvalidRequest)

@@ -12,6 +12,7 @@ internal sealed class CallLedger(
     UsageLedger ledger,
     LlmMetrics metrics,
     CircuitBreakers breakers,
+    ProviderHealthBook health,
     EgressBook egress,
     TimeProvider time,
     RefusalAudit refusals
@@ -98,7 +99,10 @@ internal sealed class CallLedger(
             egress.Note(target.Provider, EgressReasons.Call);
             // The router has seen how the answer began; that it broke off later only the end tells.
             if (outcome.FirstToken is not null && outcome.Outcome is FailureCodes.ProviderError or FailureCodes.Timeout)
+            {
                 breakers.Of(target).Failed();
+                health.BrokeOff(target.Provider, outcome.Outcome, target.Model);
+            }
         }
         return ledger.SettleAsync(entry, postings, opened);
     }

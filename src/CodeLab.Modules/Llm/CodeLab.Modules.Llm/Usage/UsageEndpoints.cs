@@ -23,6 +23,7 @@ internal static class UsageEndpoints
             .WithName("ExportUsage")
             .Produces<string>(StatusCodes.Status200OK, "text/csv")
             .WithSummary("Exports the calls themselves as CSV");
+        usage.MapGet("/calls", ListCallsAsync).WithName("ListCalls").Produces<CallPage>().WithSummary("Lists the newest calls");
         app.MapGet("/api/v1/admin/egress", ListEgressAsync)
             .WithTags("Usage")
             .WithName("ListEgress")
@@ -65,6 +66,34 @@ internal static class UsageEndpoints
         if (!context.User.IsInRole(Roles.Admin))
             query = await NarrowAsync(query, context.User, sender, cancellationToken);
         return (await sender.Send(query, cancellationToken)).ToAnswer(context, AdminJson.Default.UsageReport);
+    }
+
+    private static async Task<IResult> ListCallsAsync(
+        HttpContext context,
+        ISender sender,
+        CancellationToken cancellationToken,
+        DateTimeOffset? from = null,
+        DateTimeOffset? to = null,
+        string? user = null,
+        string? provider = null,
+        string? model = null,
+        string? outcome = null,
+        string? cursor = null,
+        int limit = 100
+    )
+    {
+        var query = new ListCallsQuery
+        {
+            From = from,
+            To = to,
+            UserId = context.User.IsInRole(Roles.Admin) ? user : context.User.GetUserId(),
+            Provider = provider,
+            Model = model,
+            Outcome = outcome,
+            Cursor = cursor,
+            Limit = limit,
+        };
+        return (await sender.Send(query, cancellationToken)).ToAnswer(context, AdminJson.Default.CallPage);
     }
 
     private static async Task ExportAsync(

@@ -12,6 +12,12 @@ internal sealed class ProviderException(string code, string message, Exception? 
     /// <summary>Seconds the provider asked to wait.</summary>
     public int? RetryAfterSeconds { get; init; }
 
+    /// <summary>
+    /// The beginning of what the provider said itself. For <see cref="Routing.ProviderHealthBook"/> alone, which masks it; never logged, stored or
+    /// handed to a caller.
+    /// </summary>
+    public string? Upstream { get; init; }
+
     /// <summary>A repetition may help.</summary>
     public bool IsTransient { get; init; }
 

@@ -4,9 +4,11 @@ using System.Net.Http.Headers;
 
 namespace CodeLab.Modules.Llm.Providers.Http;
 
-/// <summary>Turns a provider's refusal into one of our failures. The body is only searched for what kind of refusal it is, never repeated.</summary>
+/// <summary>Turns a provider's refusal into one of our failures. The body is searched for what kind of refusal it is, and is shown to administrators alone.</summary>
 internal static class StatusFailure
 {
+    private const int MostUpstream = 4096;
+
     private static readonly string[] _tooLong =
     [
         "context_length_exceeded",
@@ -74,6 +76,7 @@ internal static class StatusFailure
         return new ProviderException(code, message)
         {
             Status = status,
+            Upstream = body.Length <= MostUpstream ? body : body[..MostUpstream],
             RetryAfterSeconds = retryAfter,
             IsTransient = transient,
         };

@@ -35,6 +35,11 @@ internal static class ProviderEndpoints
             .Produces<ProviderTest>()
             .WithSummary("Tries a provider and says what to change");
         providers
+            .MapGet("/health", HealthAsync)
+            .WithName("ListProviderHealth")
+            .Produces<Page<ProviderHealth>>()
+            .WithSummary("Tells how providers did since this node started, with their own words");
+        providers
             .MapPost("/rewrap-keys", RewrapAsync)
             .WithName("RewrapProviderKeys")
             .Produces<RewrapAnswer>()
@@ -45,6 +50,12 @@ internal static class ProviderEndpoints
         Results.Json(
             new Page<ProviderInfo>(await sender.Send(new ListProvidersQuery(), cancellationToken)),
             AdminJson.Default.PageProviderInfo
+        );
+
+    private static async Task<IResult> HealthAsync(ISender sender, CancellationToken cancellationToken, string? provider = null) =>
+        Results.Json(
+            new Page<ProviderHealth>(await sender.Send(new ListProviderHealthQuery(provider), cancellationToken)),
+            AdminJson.Default.PageProviderHealth
         );
 
     private static async Task<IResult> CreateAsync(

@@ -3,6 +3,7 @@ using CodeLab.BuildingBlocks.Results;
 using CodeLab.Modules.Llm.Admin;
 using CodeLab.Modules.Llm.Models;
 using CodeLab.Modules.Llm.Providers.Http;
+using CodeLab.Modules.Llm.Routing;
 using CodeLab.Modules.Llm.Usage;
 using MediatR;
 using Microsoft.Extensions.AI;
@@ -18,6 +19,7 @@ internal sealed class TestProvider(
     ProviderTransport transport,
     ModelFactsBook facts,
     EgressBook egress,
+    ProviderHealthBook health,
     IEnumerable<IProviderKind> kinds,
     TimeProvider time
 ) : IRequestHandler<TestProviderQuery, Result<ProviderTest>>
@@ -45,7 +47,10 @@ internal sealed class TestProvider(
         var (models, refusal) = await ListAsync(kind, settings, cancellationToken);
         // A server need not list its models to serve them; what else is wrong with it, the list shows first.
         if (refusal is not null && (request.Model is null || refusal.Status is 401 or 403 or null))
+        {
+            health.Failed(settings, EgressReasons.Test, refusal);
             return Failed(refusal, settings, kind, models, null);
+        }
         var chosen = request.Model ?? (settings.Models is [var first, ..] ? first : null) ?? kind.ChooseDefault(settings, models);
         if (chosen is null)
         {
@@ -96,6 +101,7 @@ internal sealed class TestProvider(
             {
                 if (update.Contents.Count == 0)
                     continue;
+                health.Succeeded(settings, EgressReasons.Test, model);
                 var elapsed = (long)time.GetElapsedTime(started).TotalMilliseconds;
                 return new ProviderTest
                 {
@@ -107,11 +113,14 @@ internal sealed class TestProvider(
                 };
             }
             var silent = new ProviderException(FailureCodes.ProviderError, $"{settings.Name} answered with nothing.");
+            health.Failed(settings, EgressReasons.Test, silent, model);
             return Failed(silent, settings, kind, models, model);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            return Failed(Understand(e, call), settings, kind, models, model);
+            var failure = Understand(e, call);
+            health.Failed(settings, EgressReasons.Test, failure, model);
+            return Failed(failure, settings, kind, models, model);
         }
     }
 
