@@ -197,6 +197,28 @@ public sealed class ProviderAdminTests
         Assert.Contains("certificate", (await TestAsync(llm, made.Id)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Failures_and_recoveries_of_a_provider_are_remembered_without_its_key()
+    {
+        await using var fake = await LlmHost.FakeAsync();
+        await using var llm = await LlmHost.StartAsync();
+        var made = await CreateAsync(llm, fake.OpenAiBaseUrl);
+        fake.Reply(script => script.Text("x").Fails(Fault.Http(401, body: $"The key {Secret} is not known here")));
+        await TestAsync(llm, made.Id);
+        fake.Reply(script => script.Text("ready"));
+        await TestAsync(llm, made.Id);
+
+        var health = Assert.Single(await llm.Sender.Send(new ListProviderHealthQuery("work"), Cancelled));
+
+        Assert.Equal(1, health.Failures);
+        Assert.True(health.LastSuccessAt >= health.LastFailureAt);
+        Assert.Equal([true, false], health.Events.Select(e => e.Ok));
+        var failure = health.Events[1];
+        Assert.Equal(("test", 401, "fake-model"), (failure.Reason, failure.Status, failure.Model));
+        Assert.Contains("is not known here", failure.Upstream, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, failure.Upstream, StringComparison.Ordinal);
+    }
+
     private static string NewKek() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private static async Task<ProviderInfo> CreateAsync(LlmHost llm, string url)

@@ -42,6 +42,30 @@ public sealed class UsageLedgerTests
     }
 
     [Fact]
+    public async Task The_newest_calls_are_listed_a_page_at_a_time_each_once()
+    {
+        await using var llm = await LlmHost.StartAsync();
+        for (var call = 0; call < 5; call++)
+            await llm.AskAsync("Hello", model: "codelab-demo");
+        var cancel = TestContext.Current.CancellationToken;
+
+        List<CallInfo> seen = [];
+        string? cursor = null;
+        do
+        {
+            var page = (await llm.Sender.Send(new ListCallsQuery { Limit = 2, Cursor = cursor }, cancel)).Value!;
+            Assert.InRange(page.Items.Count, 1, 2);
+            seen.AddRange(page.Items);
+            cursor = page.NextCursor;
+        } while (cursor is not null);
+
+        Assert.Equal(5, seen.Select(c => c.Id).Distinct().Count());
+        Assert.Equal(seen.Select(c => c.CreatedAt).OrderDescending(), seen.Select(c => c.CreatedAt));
+        Assert.Empty((await llm.Sender.Send(new ListCallsQuery { Outcome = "failed" }, cancel)).Value!.Items);
+        Assert.Equal("INVALID_REQUEST", (await llm.Sender.Send(new ListCallsQuery { Cursor = "x" }, cancel)).Error?.Code);
+    }
+
+    [Fact]
     public async Task Many_calls_at_once_lose_no_row()
     {
         await using var llm = await LlmHost.StartAsync();
